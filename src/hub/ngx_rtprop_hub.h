@@ -1,0 +1,269 @@
+/*
+ * The hub: channels of this worker, their subscriptions, fan-out.
+ *
+ * Features publish through it and join sessions to channels; what comes back
+ * from the engine is encoded once per dialect and handed to the sessions that
+ * are subscribed here.
+ */
+
+#ifndef _NGX_RTPROP_HUB_H_INCLUDED_
+#define _NGX_RTPROP_HUB_H_INCLUDED_
+
+
+#include "ngx_rtprop.h"
+#include "session/ngx_rtprop_session.h"
+#include "session/ngx_rtprop_command.h"
+#include "hub/ngx_rtprop_engine.h"
+
+
+typedef struct ngx_rtprop_channel_s  ngx_rtprop_channel_t;
+typedef struct ngx_rtprop_sub_s      ngx_rtprop_sub_t;
+typedef struct ngx_rtprop_resume_s   ngx_rtprop_resume_t;
+
+
+/* A session's subscription to one channel. */
+
+struct ngx_rtprop_sub_s {
+    ngx_queue_t                 queue;      /* of the channel */
+    ngx_queue_t                 link;       /* of the session: s->subs */
+    ngx_rtprop_session_t       *session;
+    ngx_rtprop_channel_t       *channel;
+    uint64_t                    offset;     /* last one sent to it */
+    uint8_t                     kinds;      /* NGX_RTPROP_SUB_* */
+    uint8_t                     pending;    /* joins under way: hears nothing */
+    uint8_t                     user;       /* the feature's own bits */
+};
+
+
+/*
+ * A kind of channel, registered by its feature: "conversation" has channels
+ * "conversation:{id}".  Members may be NULL.
+ */
+typedef struct {
+    ngx_str_t                   prefix;     /* without the colon */
+    void                       *data;
+
+    /*
+     * resume of one channel: check the right, join as ngx_rtprop_hub_join()
+     * does with the resume's epoch and offset, send the state frame if it was
+     * not recovered, and end it with ngx_rtprop_resume_done().
+     */
+    void  (*resume)(ngx_rtprop_resume_t *resume);
+
+    /*
+     * The session closed (leaves by command are the feature's own business);
+     * sub is taken off right after.
+     */
+    void  (*left)(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
+              ngx_str_t *id, void *data);
+
+    /*
+     * A user's last session in the presence set "{prefix}:{id}" was on a
+     * worker that died; users: how many are left.
+     */
+    void  (*lost)(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
+              ngx_str_t *info, ngx_uint_t users, void *data);
+
+    /*
+     * In this worker the event was handed to an open connection without
+     * backlog of a user other than skip_user and sender; called at most once
+     * per event and worker.
+     */
+    void  (*delivered)(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
+              ngx_rtprop_session_t *s, void *data);
+} ngx_rtprop_kind_t;
+
+ngx_int_t ngx_rtprop_kind_add(ngx_conf_t *cf, ngx_rtprop_kind_t *kind);
+
+
+/* Jobs (engine's schedule) whose keys start with prefix + ":". */
+
+typedef struct {
+    ngx_str_t                   prefix;
+    void                       *data;
+    /* end it with ngx_rtprop_hub_job_done(hub, key, fence) */
+    void  (*handler)(ngx_rtprop_hub_t *hub, ngx_str_t *key,
+              ngx_str_t *payload, uint64_t fence, void *data);
+} ngx_rtprop_job_t;
+
+ngx_int_t ngx_rtprop_job_add(ngx_conf_t *cf, ngx_rtprop_job_t *job);
+
+
+/* Who wants to hear of users coming and going, and of sessions. */
+
+typedef struct {
+    void                       *data;
+    /* first connection of the user anywhere */
+    void  (*online)(ngx_rtprop_session_t *s, void *data);
+    /* last one gone; info as in ngx_rtprop_admit_t */
+    void  (*offline)(ngx_rtprop_hub_t *hub, ngx_str_t *user, ngx_str_t *info,
+              void *data);
+    void  (*opened)(ngx_rtprop_session_t *s, void *data);
+    void  (*closed)(ngx_rtprop_session_t *s, void *data);
+    /* once per worker start, when everything stands */
+    void  (*started)(ngx_rtprop_worker_t *worker, void *data);
+} ngx_rtprop_observer_t;
+
+ngx_int_t ngx_rtprop_observer_add(ngx_conf_t *cf,
+    ngx_rtprop_observer_t *observer);
+
+
+ngx_int_t ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker);
+
+/*
+ * Registers the hub's own commands (ping, resume, auth:refresh) and counters;
+ * called by the core's preconfiguration.
+ */
+ngx_int_t ngx_rtprop_hub_preconfiguration(ngx_conf_t *cf);
+
+
+/* ------------------------------------------------------------ publish --- */
+
+/*
+ * Publishes one event and waits for nothing; payload's reference is taken
+ * over and dumped.  ev's type, channel, flags ... as in the engine; its
+ * payload is filled in from here.  NGX_OK, or NGX_ERROR (logged).
+ */
+ngx_int_t ngx_rtprop_hub_publish(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_event_t *ev, json_t *payload);
+
+/* The same with an answer: fills ev and op; see the engine's publish. */
+void ngx_rtprop_hub_publish_op(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_publish_t *op);
+
+/* JSON text of payload in pool; payload's reference is taken over. */
+ngx_int_t ngx_rtprop_hub_dump(ngx_pool_t *pool, json_t *payload,
+    ngx_str_t *text);
+
+/* An id for a message, bid, notification: unique, growing with time, < 2^63. */
+uint64_t ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub);
+
+/* "{prefix}:{id}" in pool. */
+ngx_int_t ngx_rtprop_hub_channel_name(ngx_pool_t *pool, const char *prefix,
+    ngx_str_t *id, ngx_str_t *name);
+
+/* An epoch as clients hold it: 16 hex digits; and back, 0 if it is none. */
+void ngx_rtprop_hub_epoch_text(uint64_t epoch, u_char *buf);
+uint64_t ngx_rtprop_hub_epoch_parse(ngx_str_t *text);
+
+
+/* --------------------------------------------------------------- join --- */
+
+/*
+ * Joins a session to a channel and reads what it missed, in one step: nothing
+ * falls between history and live events, and nothing comes twice.
+ *
+ * Until ngx_rtprop_hub_join_finish() the session hears nothing of the channel;
+ * done() is called with op.rc; the feature then sends its state frame (with
+ * position), and calls finish, which sends history.events[0..nevents) that
+ * are for this session (replay set), then what came meanwhile.
+ *
+ * kinds are added to those that the session already has; again is set when it
+ * had them all (a second join: nothing is replayed).
+ *
+ * cmd's session may go away before done(): then op.rc is NGX_ABORT.
+ */
+typedef struct {
+    ngx_rtprop_history_t        history;    /* in: channel, epoch, since, ... */
+    ngx_rtprop_cmd_t           *cmd;
+    ngx_uint_t                  kinds;
+    void                      (*done)(void *join);
+    void                       *data;
+    ngx_rtprop_sub_t           *sub;
+    unsigned                    again:1;
+    unsigned                    replay:1;
+} ngx_rtprop_join_t;
+
+void ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join);
+void ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_join_t *join);
+
+/* Takes kinds off; the subscription goes with the last.  NGX_DECLINED: none. */
+ngx_int_t ngx_rtprop_hub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
+    ngx_str_t *channel, ngx_uint_t kinds);
+
+/* The session's subscription, or NULL. */
+ngx_rtprop_sub_t *ngx_rtprop_hub_sub(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_session_t *s, ngx_str_t *channel);
+
+/* 1 if the user has another session here that is subscribed with kinds. */
+ngx_uint_t ngx_rtprop_hub_user_subscribed(ngx_rtprop_hub_t *hub,
+    ngx_str_t *channel, ngx_str_t *user, ngx_uint_t kinds);
+
+
+/* ------------------------------------------------------------- resume --- */
+
+struct ngx_rtprop_resume_s {
+    ngx_rtprop_cmd_t           *cmd;        /* the command "resume" */
+    ngx_rtprop_kind_t          *kind;
+    ngx_str_t                   channel;
+    ngx_str_t                   id;         /* after the prefix */
+    uint64_t                    epoch;
+    uint64_t                    offset;
+    void                       *ctx;        /* the feature's own */
+};
+
+/*
+ * Ends one channel of a resume.  code NULL: joined, recovered or not, missed
+ * events sent; else it was refused with this code.
+ */
+void ngx_rtprop_resume_done(ngx_rtprop_resume_t *resume,
+    ngx_rtprop_join_t *join, const char *code);
+
+
+/* -------------------------------------------------- documents and jobs --- */
+
+/*
+ * Reads, judges and writes a versioned document, again on a conflict, a bounded
+ * number of times.  apply() is called with the current text (len 0: none) and
+ * version; it fills in what is to be written and the events, from pool, and
+ * returns NGX_OK; NGX_DONE: nothing to write, go to done with rc NGX_OK; any
+ * other: go to done with that.  It may be called several times: no effects.
+ *
+ * done() gets op.rc: NGX_OK (version, events' offsets set), NGX_ABORT (past
+ * not_after), NGX_BUSY (conflicts without end, no room), NGX_ERROR.
+ *
+ * Updates of one document in one worker are applied in the order of calls.
+ */
+typedef struct ngx_rtprop_update_s  ngx_rtprop_update_t;
+
+struct ngx_rtprop_update_s {
+    ngx_rtprop_state_t          state;      /* in: op.pool, key */
+    ngx_int_t                 (*apply)(ngx_rtprop_update_t *update,
+                                  ngx_str_t *text, uint64_t version,
+                                  int64_t now);
+    void                      (*done)(ngx_rtprop_update_t *update);
+    void                       *data;
+    ngx_int_t                   rc;
+    ngx_uint_t                  tries;
+    ngx_str_t                   value;      /* apply: to be written */
+    ngx_rtprop_event_t         *events;     /* apply: to be published with it */
+    ngx_uint_t                  nevents;
+    int64_t                     not_after;  /* apply: ms, 0: none */
+    unsigned                    remove:1;   /* apply: delete the document */
+};
+
+void ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_update_t *update);
+
+/* Schedules without waiting; copies key and payload; due 0 cancels. */
+void ngx_rtprop_hub_schedule(ngx_rtprop_hub_t *hub, ngx_str_t *key,
+    int64_t due, ngx_str_t *payload);
+void ngx_rtprop_hub_job_done(ngx_rtprop_hub_t *hub, ngx_str_t *key,
+    uint64_t fence);
+
+
+/* ------------------------------------------------------------ control --- */
+
+/*
+ * Closes all sessions of a user on all workers with 1008.  The caller counts
+ * them beforehand by the presence set "$users".
+ */
+void ngx_rtprop_hub_kick(ngx_rtprop_hub_t *hub, ngx_str_t *user,
+    const char *reason);
+
+/* The presence set of all connected users. */
+#define NGX_RTPROP_USERS  "$users"
+
+
+#endif /* _NGX_RTPROP_HUB_H_INCLUDED_ */

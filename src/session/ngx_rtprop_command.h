@@ -1,0 +1,175 @@
+/*
+ * Commands and resources: what clients may ask for, declared in tables that
+ * the features register, checked here before a handler is called.
+ *
+ * A command comes from a session (any dialect), a resource from HTTP; both
+ * reach their handler as an ngx_rtprop_cmd_t whose payload has been checked
+ * against the table's fields, and both are ended by exactly one of
+ *
+ *     ngx_rtprop_answer(), ngx_rtprop_ack(), ngx_rtprop_refuse(),
+ *     ngx_rtprop_cmd_done()
+ *
+ * now or later (a handler may start operations and return).  That call frees
+ * the command at the end of this turn of the loop, not earlier.
+ */
+
+#ifndef _NGX_RTPROP_COMMAND_H_INCLUDED_
+#define _NGX_RTPROP_COMMAND_H_INCLUDED_
+
+
+#include "ngx_rtprop.h"
+#include "session/rtprop_command.h"
+#include "session/ngx_rtprop_session.h"
+
+
+typedef void (*ngx_rtprop_cmd_pt)(ngx_rtprop_cmd_t *cmd);
+
+
+typedef struct {
+    ngx_str_t                   name;       /* "chat:send_message" */
+    ngx_str_t                   aliases;    /* space-separated */
+    ngx_rtprop_rate_class_e     rate;
+    const rtprop_field_t       *fields;     /* ends with a NULL name */
+    ngx_str_t                   role;       /* needed; empty: anybody's */
+    ngx_rtprop_cmd_pt           handler;
+    unsigned                    quiet:1;    /* over the rate: just dropped */
+    void                       *data;       /* the feature's, see cmd->data */
+
+    /*
+     * NULL, or called in place of the common refusal when a check before the
+     * handler fails (a bid's refusal is an event of its own); it ends cmd.
+     */
+    void                      (*refused)(ngx_rtprop_cmd_t *cmd,
+                                    const char *code, const char *message,
+                                    json_t *extra);
+} ngx_rtprop_command_t;
+
+
+#define NGX_RTPROP_PATH_MAX  2
+
+typedef struct {
+    ngx_uint_t                  method;     /* NGX_HTTP_GET ... */
+    ngx_str_t                   path;       /* "auctions/{id}/bids" */
+    const rtprop_field_t       *fields;     /* of the body, or the query */
+    ngx_rtprop_cmd_pt           handler;
+    unsigned                    open:1;     /* rtprop_api_public opens it */
+    unsigned                    array:1;    /* body may be an array: no fields */
+    void                       *data;
+} ngx_rtprop_resource_t;
+
+
+struct ngx_rtprop_cmd_s {
+    ngx_queue_t                 queue;      /* of the session, or the dead */
+    ngx_rtprop_worker_t        *worker;
+    ngx_pool_t                 *pool;
+
+    ngx_rtprop_session_t       *session;    /* NULL: HTTP, or gone */
+    rtprop_identity_t          *user;       /* copy in pool; NULL: HTTP */
+    u_char                      session_id[NGX_RTPROP_SESSION_ID];
+
+    const ngx_rtprop_command_t *command;
+    ngx_str_t                   event;      /* name as the client sent it */
+    ngx_str_t                   id;         /* raw JSON, empty: none */
+
+    json_t                     *payload;    /* freed with cmd; NULL: none */
+    rtprop_value_t             *args;       /* by position in fields */
+    void                       *data;       /* of command or resource */
+    void                       *ctx;        /* the handler's own */
+
+    /* HTTP only */
+    ngx_http_request_t         *request;    /* NULL once it has gone */
+    ngx_str_t                   path[NGX_RTPROP_PATH_MAX];  /* the {id}s */
+    uint64_t                    if_match;   /* version; 0: none given */
+    uint64_t                    version;    /* answer's ETag; 0: none */
+    void                      (*respond)(ngx_rtprop_cmd_t *cmd,
+                                    ngx_uint_t status, json_t *body);
+
+    uint64_t                    arrived;    /* usec, monotonic */
+    unsigned                    http:1;
+    unsigned                    done:1;
+};
+
+
+/* Registration, in preconfiguration; tables end with an empty name or path. */
+ngx_int_t ngx_rtprop_commands_add(ngx_conf_t *cf,
+    ngx_rtprop_command_t *commands, void *data);
+ngx_int_t ngx_rtprop_resources_add(ngx_conf_t *cf,
+    ngx_rtprop_resource_t *resources, void *data);
+
+/* Freezes the hash of names; called by the core's postconfiguration. */
+ngx_int_t ngx_rtprop_commands_freeze(ngx_conf_t *cf);
+
+/*
+ * A decoded command of a session: looks it up, checks rate, role, fields, and
+ * calls the handler or refuses.  payload's reference is taken over; id is raw
+ * JSON (or empty), copied.
+ */
+void ngx_rtprop_command_dispatch(ngx_rtprop_session_t *s, ngx_str_t *name,
+    json_t *payload, ngx_str_t *id);
+
+/*
+ * Makes a command for a resource; payload taken over; the caller sets request,
+ * path, respond and calls ngx_rtprop_command_run().  NULL: no memory.
+ */
+ngx_rtprop_cmd_t *ngx_rtprop_command_create(ngx_rtprop_worker_t *worker,
+    ngx_pool_t *parent, json_t *payload);
+
+/* Checks payload against fields and calls the handler or refuses. */
+void ngx_rtprop_command_run(ngx_rtprop_cmd_t *cmd,
+    const rtprop_field_t *fields, ngx_rtprop_cmd_pt handler);
+
+/*
+ * Ends with an answer.  To a session: {type, payload}, with the command's id;
+ * pos may be NULL.  To HTTP: the payload as body with status (pos ignored).
+ * payload's reference is taken over.
+ */
+void ngx_rtprop_answer(ngx_rtprop_cmd_t *cmd, ngx_uint_t status,
+    const char *type, json_t *payload, ngx_rtprop_position_t *pos);
+
+/* Ends a command without an answer of its own; payload may be NULL (taken). */
+void ngx_rtprop_ack(ngx_rtprop_cmd_t *cmd, json_t *payload);
+
+/*
+ * Ends with a refusal: code is one of interface's ("not_found", ...), extra
+ * NULL or an object whose members join the payload (taken over).  HTTP's
+ * status follows from the code.
+ */
+void ngx_rtprop_refuse(ngx_rtprop_cmd_t *cmd, const char *code,
+    const char *message, json_t *extra);
+
+/* The refusal for what an engine's operation gave: unavailable or internal. */
+void ngx_rtprop_refuse_rc(ngx_rtprop_cmd_t *cmd, ngx_int_t rc);
+
+/* Ends it without a word. */
+void ngx_rtprop_cmd_done(ngx_rtprop_cmd_t *cmd);
+
+/*
+ * An answer that does not end the command, e.g. before a replay: sent with the
+ * command's id.  payload's reference is taken over.
+ */
+void ngx_rtprop_cmd_send(ngx_rtprop_cmd_t *cmd, const char *type,
+    json_t *payload, ngx_rtprop_position_t *pos);
+
+
+/* ------------------------------------------------- declared event types --- */
+
+/*
+ * Each feature declares the events it sends: their keys in snake_case, which
+ * rtprop_field_case may re-spell (other keys go out as they are).
+ */
+typedef struct {
+    ngx_str_t                   type;       /* "property:viewer_count" */
+    const char                 *keys;       /* "property_id viewer_count" */
+    unsigned                    reliable:1;
+} ngx_rtprop_event_type_t;
+
+/* Table ends with an empty type; call it in preconfiguration. */
+ngx_int_t ngx_rtprop_event_types_add(ngx_conf_t *cf,
+    ngx_rtprop_event_type_t *types);
+
+/* NULL: an event that no feature declares (posted over HTTP). */
+ngx_rtprop_event_type_t *ngx_rtprop_event_type(ngx_rtprop_worker_t *worker,
+    ngx_str_t *type);
+
+
+#endif /* _NGX_RTPROP_COMMAND_H_INCLUDED_ */

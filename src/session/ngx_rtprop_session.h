@@ -1,0 +1,215 @@
+/*
+ * A session: who is at the other end of a live connection, whatever carries it
+ * and whatever dialect it speaks.
+ *
+ * Declares what the layers above register: transports, protocols (dialects),
+ * commands, resources (HTTP), and the hooks through which the hub hears of
+ * sessions.  Nothing here knows a feature.
+ */
+
+#ifndef _NGX_RTPROP_SESSION_H_INCLUDED_
+#define _NGX_RTPROP_SESSION_H_INCLUDED_
+
+
+#include "ngx_rtprop.h"
+#include "session/rtprop_identity.h"
+#include "ws/ngx_rtprop_ws.h"
+
+
+/* Close codes: RFC 6455, 7.4.1, and our own. */
+
+#define NGX_RTPROP_CLOSE_NORMAL       1000
+#define NGX_RTPROP_CLOSE_GOING_AWAY   1001
+#define NGX_RTPROP_CLOSE_POLICY       1008
+#define NGX_RTPROP_CLOSE_INTERNAL     1011
+#define NGX_RTPROP_CLOSE_RESTART      1012
+#define NGX_RTPROP_CLOSE_SLOW         1013
+#define NGX_RTPROP_CLOSE_EXPIRED      4001
+#define NGX_RTPROP_CLOSE_ERRORS       4002
+
+
+/* --------------------------------------------------------- transport --- */
+
+/*
+ * What carries frames to the client.  send: queues a reference of its own to
+ * the frame; it goes out at the end of this turn of the loop.  NGX_ERROR: the
+ * session is being closed.  Neither calls back nor frees the session before
+ * the turn ends.
+ */
+typedef struct {
+    ngx_str_t    name;
+    ngx_int_t  (*send)(ngx_rtprop_session_t *s, ngx_rtprop_frame_t *f);
+    void       (*close)(ngx_rtprop_session_t *s, ngx_uint_t code,
+                   const char *reason);
+    /* 1 while something waits for a slow reader */
+    ngx_uint_t (*backlog)(ngx_rtprop_session_t *s);
+} ngx_rtprop_transport_t;
+
+
+/* ---------------------------------------------------------- protocol --- */
+
+/*
+ * A dialect: turns text into commands, and events and answers into frames.
+ * An event is encoded once per variant (dialect and field case) for all its
+ * receivers; s->variant names the session's.
+ */
+struct ngx_rtprop_protocol_s {
+    ngx_str_t    name;          /* also the subprotocol that is echoed */
+
+    /* Variants that this one has; base is set at registration. */
+    ngx_uint_t   nvariants;
+    ngx_uint_t   base;
+
+    /* The variant of a location, 0 .. nvariants - 1. */
+    ngx_uint_t  (*variant)(ngx_rtprop_loc_conf_t *conf);
+
+    /* First frames after the upgrade (welcome). */
+    void        (*open)(ngx_rtprop_session_t *s);
+
+    /* One whole message; bytes are valid during the call only. */
+    void        (*message)(ngx_rtprop_session_t *s, ngx_str_t *text,
+                    ngx_uint_t binary);
+
+    /*
+     * Makes the frame of an event; use is NULL or the user whose alt_payload
+     * goes out.  NULL: no memory, or nothing to send in this dialect.
+     */
+    ngx_rtprop_frame_t *(*encode)(ngx_rtprop_worker_t *worker,
+                    ngx_uint_t variant, ngx_rtprop_event_t *ev,
+                    ngx_str_t *payload);
+
+    /*
+     * An event to this session alone.  id: raw JSON of the command's id, or
+     * empty; channel: NULL or the channel that an answer to a join belongs to
+     * is part of payload's extra, see ngx_rtprop_position_t.
+     */
+    ngx_int_t   (*send)(ngx_rtprop_session_t *s, ngx_str_t *id,
+                    ngx_str_t *type, json_t *payload,
+                    struct ngx_rtprop_position_s *pos);
+
+    /* The end of a command that has no answer of its own. */
+    ngx_int_t   (*ack)(ngx_rtprop_session_t *s, ngx_str_t *id,
+                    json_t *payload);
+
+    /* A refusal; extra: NULL or more members of the payload (borrowed). */
+    ngx_int_t   (*error)(ngx_rtprop_session_t *s, ngx_str_t *id,
+                    ngx_str_t *event, const char *code, const char *message,
+                    json_t *extra);
+};
+
+
+/* Where an answer to a join stands in its channel. */
+
+typedef struct ngx_rtprop_position_s {
+    ngx_str_t    channel;
+    uint64_t     epoch;
+    uint64_t     offset;
+} ngx_rtprop_position_t;
+
+
+/* Gives a protocol its base; NGX_ERROR when NGX_RTPROP_VARIANTS are used up. */
+ngx_int_t ngx_rtprop_protocol_add(ngx_conf_t *cf,
+    ngx_rtprop_protocol_t *protocol);
+
+
+/* ----------------------------------------------------------- session --- */
+
+typedef enum {
+    NGX_RTPROP_SESSION_OPEN = 0,
+    NGX_RTPROP_SESSION_CLOSING,     /* close frame sent or due */
+    NGX_RTPROP_SESSION_CLOSED       /* unlinked, waits to be freed */
+} ngx_rtprop_session_state_e;
+
+
+struct ngx_rtprop_session_s {
+    ngx_queue_t                 queue;      /* the worker's sessions */
+    ngx_rtprop_worker_t        *worker;
+    ngx_rtprop_loc_conf_t      *conf;
+    ngx_rtprop_transport_t     *transport;
+    ngx_rtprop_protocol_t      *protocol;
+    ngx_connection_t           *connection;
+    ngx_pool_t                 *pool;
+
+    rtprop_identity_t          *user;       /* id, name, role, claims */
+    ngx_queue_t                 peers;      /* hub: sessions of the user */
+    ngx_queue_t                 subs;       /* hub: ngx_rtprop_sub_t */
+    ngx_queue_t                 cmds;       /* commands not yet answered */
+
+    u_char                      id[NGX_RTPROP_SESSION_ID];
+
+    ngx_event_t                *expiry;     /* of the token; NULL: never */
+    ngx_msec_t                  errors_since;
+    uint16_t                    nerrors;
+    uint16_t                    ncmds;      /* in the queue cmds, bounded */
+    uint8_t                     variant;    /* index into an event's frames */
+    uint8_t                     state;      /* ngx_rtprop_session_state_e */
+    unsigned                    batch:1;    /* asked for batched events */
+    unsigned                    admitted:1; /* counted by the hub */
+
+    uint32_t                    received;   /* messages */
+    uint32_t                    sent;       /* frames */
+    uint32_t                    start;      /* seconds since the epoch */
+};
+
+
+/* All sessions of a worker, and who is told of them. */
+
+struct ngx_rtprop_sessions_s {
+    ngx_queue_t                 queue;      /* ngx_rtprop_session_t.queue */
+    ngx_uint_t                  count;
+
+    /*
+     * The hub's.  admit: before the upgrade; op.rc is NGX_OK, NGX_DECLINED
+     * (too many connections of this user: 429) or another (503).  Counts the
+     * session in; withdraw takes an admitted one that failed to open out again.
+     */
+    void  (*admit)(ngx_rtprop_worker_t *worker,
+              struct ngx_rtprop_admit_s *admit);
+    void  (*withdraw)(ngx_rtprop_worker_t *worker, ngx_str_t *user,
+              u_char *session);
+    void  (*opened)(ngx_rtprop_session_t *s);   /* after protocol->open */
+    void  (*closed)(ngx_rtprop_session_t *s);   /* once; s is still whole */
+};
+
+
+typedef struct ngx_rtprop_admit_s {
+    ngx_pool_t                 *pool;
+    ngx_str_t                   user;
+    ngx_str_t                   info;       /* JSON text, see session_ws.c */
+    u_char                      session[NGX_RTPROP_SESSION_ID];
+    ngx_uint_t                  max;
+    ngx_int_t                   rc;
+    void                      (*done)(struct ngx_rtprop_admit_s *admit);
+    void                       *data;
+} ngx_rtprop_admit_t;
+
+
+/* The content handler of a location with a WebSocket dialect. */
+ngx_int_t ngx_rtprop_session_ws_handler(ngx_http_request_t *r);
+
+ngx_int_t ngx_rtprop_session_init_worker(ngx_rtprop_worker_t *worker);
+
+/*
+ * Starts to close: the client gets the code and the reason (at most 123 octets
+ * of UTF-8), commands under way lose their session.  May be called from
+ * anywhere, any number of times; nothing is freed before the turn ends.
+ */
+void ngx_rtprop_session_close(ngx_rtprop_session_t *s, ngx_uint_t code,
+    const char *reason);
+
+/*
+ * Sends an event to this session alone; payload is taken over (its reference
+ * is given up) even on an error.
+ */
+ngx_int_t ngx_rtprop_session_send(ngx_rtprop_session_t *s, const char *type,
+    json_t *payload);
+
+/* Counts a refused message; closes with 4002 past rtprop_errors. */
+void ngx_rtprop_session_refused(ngx_rtprop_session_t *s);
+
+/* 32 hex digits of a session's id into buf; and back: NGX_ERROR if it is none. */
+void ngx_rtprop_session_id_text(const u_char *id, u_char *buf);
+ngx_int_t ngx_rtprop_session_id_parse(ngx_str_t *text, u_char *id);
+
+
+#endif /* _NGX_RTPROP_SESSION_H_INCLUDED_ */
