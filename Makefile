@@ -1,0 +1,146 @@
+# rtprop: real-time chat, property updates and auctions inside nginx.
+# "make help" lists the targets; nothing but make and apt is taken for granted.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := module
+
+# Settings, each may be given on the command line.
+
+BUILD    ?= build
+PORT     ?= 8080
+NGX_SRC  ?=
+SANITIZE ?=
+JOBS     ?= $(shell nproc)
+DESTDIR  ?=
+NGX_FLAGS ?= --with-http_ssl_module --with-http_v2_module \
+             --with-http_auth_request_module --with-http_realip_module \
+             --with-http_stub_status_module --with-threads --with-debug
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
+SAN     := -fsanitize=address,undefined -fno-omit-frame-pointer
+HARDEN  := -fPIC -fstack-protector-strong
+
+CC_OPT  := $(CFLAGS) $(WARN) $(if $(SANITIZE),$(SAN),$(HARDEN))
+LD_OPT  := $(if $(SANITIZE),$(SAN),-Wl,-z,relro -Wl,-z,now)
+
+OUT     := $(abspath $(BUILD))
+OBJ     := $(OUT)/obj
+MODULE  := $(OUT)/ngx_rtprop_module.so
+QUIET   := $(if $(V),,-s)
+
+# Debian's nginx-dev is configured where it lies (it writes nothing there); a
+# tree of NGX_SRC is copied first, since configuring writes into it.
+
+ifeq ($(NGX_SRC),)
+SRCDIR  := /usr/share/nginx/src
+NGINX   := /usr/sbin/nginx
+else
+SRCDIR  := $(OUT)/nginx-src
+NGINX   := $(OBJ)/nginx
+endif
+
+CC_PKG  := $(if $(findstring clang,$(CC)),clang,gcc)
+ifneq ($(findstring clang,$(CC)),)
+SAN_PKG := libclang-rt-14-dev
+endif
+PKGS    := $(CC_PKG) libc6-dev libjansson-dev libssl-dev libpcre2-dev \
+           zlib1g-dev $(if $(NGX_SRC),,nginx nginx-dev)
+UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
+           libpcre2-dev zlib1g-dev perl
+TEST_PKGS := perl libio-socket-ssl-perl openssl clang gcc chromium nodejs npm
+
+UNIT    := $(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/test_*.c))
+
+export RTPROP_MODULE := $(MODULE)
+export RTPROP_NGINX := $(NGINX)
+export RTPROP_TOP := $(CURDIR)
+
+
+module: need-build $(MODULE)  ## build build/ngx_rtprop_module.so (default)
+
+run: module  ## build, start nginx with the demo page, print its address
+	@tools/demo.sh start $(OUT)/run $(PORT)
+
+stop:  ## stop what "make run" started
+	@tools/demo.sh stop $(OUT)/run
+
+test:  ## build, then all tests: unit, style, nginx, browser
+	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(TEST_PKGS)
+	@t/run module unit style nginx browser
+
+unit:  ## only the unit tests of pure files, under sanitizers
+	@tools/need.sh $(UNIT_PKGS)
+	@t/run unit
+
+style:  ## only the checks of how the sources are written
+	@tools/need.sh perl
+	@t/run style
+
+install: module  ## install the module and its load_module line (as root)
+	@tools/install.sh $(MODULE) $(DESTDIR)
+
+clean: stop  ## remove all that was built
+	@rm -rf $(BUILD) t/artifacts
+	@echo "removed $(BUILD)"
+
+help:  ## show this list
+	@echo "make TARGET [SETTING=…]"
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@echo "settings:"
+	@echo "  CC=gcc|clang      compiler"
+	@echo "  NGX_SRC=DIR       build against this nginx source tree (and build"
+	@echo "                    that nginx for the tests), not Debian's nginx"
+	@echo "  SANITIZE=1        with NGX_SRC: address and undefined sanitizers"
+	@echo "  PORT=8080         of the demo page; the next free one if taken"
+	@echo "  BUILD=build       where everything is written"
+	@echo "  V=1               show the compiler's command lines"
+
+
+# What the configuration depends on: settings and the list of files.  The file
+# changes only when they do, and only then nginx's configure runs again.
+
+$(OUT)/inputs: FORCE
+	@mkdir -p $(OUT)
+	@{ printf '%s\n' '$(CC)' '$(CC_OPT)' '$(LD_OPT)' '$(NGX_SRC)' \
+	       '$(if $(NGX_SRC),$(NGX_FLAGS))'; \
+	   find config *.c src -name '*.[ch]' -o -name config | LC_ALL=C sort; \
+	 } > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(OBJ)/Makefile: $(OUT)/inputs config $(wildcard src/*/*/config)
+	@echo "configuring ($(CC), $(if $(NGX_SRC),$(NGX_SRC),Debian's nginx))"
+	@tools/configure.sh '$(SRCDIR)' '$(OBJ)' '$(NGX_SRC)' '$(NGX_FLAGS)' \
+	    --with-cc='$(CC)' --with-cc-opt='$(CC_OPT)' \
+	    --with-ld-opt='$(LD_OPT)'
+
+# nginx's own Makefile knows which objects are out of date
+
+$(MODULE): $(OBJ)/Makefile FORCE
+	@+cd $(SRCDIR) && $(MAKE) $(QUIET) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) \
+	    -f $(OBJ)/Makefile modules $(if $(NGX_SRC),binary)
+	@if ! cmp -s $(OBJ)/ngx_rtprop_module.so $@; then \
+	    cp $(OBJ)/ngx_rtprop_module.so $@.new && mv $@.new $@ && \
+	    echo "built $(BUILD)/ngx_rtprop_module.so"; fi
+
+$(OUT)/unit/%: t/unit/%.c
+	@mkdir -p $(OUT)/unit
+	@echo "compiling $<"
+	@$(CC) -O1 -g $(WARN) $(SAN) -fno-sanitize-recover=all -MMD -MP \
+	    -Isrc -I. -It/unit -o $@ $< -ljansson -lcrypto -lz -lpcre2-8 -lm
+
+unit-programs: $(UNIT)
+
+-include $(wildcard $(OUT)/unit/*.d)
+
+need-build:
+	@tools/need.sh $(PKGS)
+
+FORCE:
+
+.PHONY: module run stop test unit style install clean help unit-programs \
+        need-build FORCE

@@ -1,0 +1,446 @@
+package RTProp::Nginx;
+
+# A private nginx with the module, in a prefix of its own and on free ports.
+#
+#   my $nginx = RTProp::Nginx->new(http => '…', server => '…', workers => 4);
+#   $nginx->start;
+#   … $nginx->port, $nginx->reload, $nginx->kill_worker …
+#   $nginx->stop;
+#   my @bad = $nginx->bad_lines;      # what no test expects in the error log
+#
+# Options of new(): main, events, http, server (configuration text); files
+# (name => content, written into the prefix, where relative names in the
+# configuration point); workers (4); log_level ("info", RTPROP_LOG overrides);
+# tls (true: a second port with a self-signed certificate); allow (patterns of
+# error lines that are expected).  RTPROP_MODULE and RTPROP_NGINX replace the
+# module and the binary.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use File::Temp;
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(time);
+
+use constant TIMEOUT => 10;
+
+my $top = $ENV{RTPROP_TOP} || abs_path(dirname(__FILE__) . '/../../..');
+
+
+sub top    { $top }
+sub module { $ENV{RTPROP_MODULE} || "$top/build/ngx_rtprop_module.so" }
+
+sub binary {
+    my ($given) = grep { defined && length } $ENV{RTPROP_NGINX};
+    return $given if $given;
+
+    for my $dir (split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin') {
+        return "$dir/nginx" if -x "$dir/nginx";
+    }
+
+    croak 'no nginx binary found';
+}
+
+
+sub new {
+    my ($class, %opt) = @_;
+
+    my $self = bless {
+        main => '', events => '', http => '', server => '', files => {},
+        workers => 4, log_level => $ENV{RTPROP_LOG} || 'info', tls => 0,
+        allow => [], %opt, killed => {},
+    }, $class;
+
+    $self->{dir} = File::Temp->newdir('nginx-XXXXXX', TMPDIR => 1);
+    $self->{prefix} = "$self->{dir}";
+    chmod 0755, $self->{prefix};
+    make_path("$self->{prefix}/logs");
+
+    $self->{port} = free_port();
+    $self->{tls_port} = free_port() if $self->{tls};
+
+    $self->make_certificate if $self->{tls};
+    $self->write_file($_, $self->{files}{$_}) for keys %{$self->{files}};
+    $self->write_conf;
+
+    return $self;
+}
+
+
+sub prefix     { $_[0]{prefix} }
+sub port       { $_[0]{port} }
+sub tls_port   { $_[0]{tls_port} }
+sub master_pid { $_[0]{pid} }
+sub log_file   { "$_[0]{prefix}/logs/error.log" }
+sub access_log { slurp("$_[0]{prefix}/logs/access.log") }
+
+
+sub free_port {
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+        or croak "no free port: $@";
+    return $socket->sockport;
+}
+
+
+sub write_file {
+    my ($self, $name, $content) = @_;
+    my $path = "$self->{prefix}/$name";
+
+    make_path(dirname($path));
+    open my $fh, '>:raw', $path or croak "$path: $!";
+    print {$fh} $content;
+    close $fh or croak "$path: $!";
+
+    return $path;
+}
+
+
+# The configuration; a "full" text replaces it whole, with @PORT@, @PREFIX@,
+# @MODULE@ filled in.
+
+sub conf {
+    my ($self) = @_;
+    my $prefix = $self->{prefix};
+
+    if (defined $self->{full}) {
+        my %value = (PORT => $self->{port}, PREFIX => $prefix,
+                     MODULE => module());
+        return $self->{full} =~ s/\@(PORT|PREFIX|MODULE)\@/$value{$1}/gr;
+    }
+
+    my $user = $> == 0 ? 'user nobody nogroup;' : '';
+    my $tls = $self->{tls} ? "listen 127.0.0.1:$self->{tls_port} ssl;
+        ssl_certificate cert.pem;
+        ssl_certificate_key cert.key;" : '';
+    my $temp = join "\n    ", map { "${_}_temp_path $prefix/tmp_$_;" }
+               qw(client_body proxy fastcgi uwsgi scgi);
+    my $module = module();
+
+    return <<"END";
+load_module $module;
+$user
+worker_processes $self->{workers};
+error_log $prefix/logs/error.log $self->{log_level};
+pid $prefix/nginx.pid;
+$self->{main}
+
+events {
+    worker_connections 1024;
+    $self->{events}
+}
+
+http {
+    access_log $prefix/logs/access.log;
+    $temp
+
+    $self->{http}
+
+    server {
+        listen 127.0.0.1:$self->{port};
+        $tls
+        server_name localhost;
+
+        $self->{server}
+    }
+}
+END
+}
+
+
+sub write_conf {
+    my ($self) = @_;
+    $self->write_file('nginx.conf', $self->conf);
+}
+
+
+sub make_certificate {
+    my ($self) = @_;
+    my $p = $self->{prefix};
+
+    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+           . " -nodes -days 2 -subj /CN=localhost -keyout $p/cert.key"
+           . " -out $p/cert.pem >$p/logs/openssl.log 2>&1") == 0
+        or croak slurp("$p/logs/openssl.log");
+}
+
+
+sub start {
+    my ($self) = @_;
+
+    for my $try (1 .. 3) {
+        $self->spawn;
+        return $self if $self->wait_workers;
+
+        my $log = $self->log . $self->stderr;
+        $self->stop('KILL');
+
+        # another test was faster to take this port: once more, with others
+        croak "nginx did not start:\n$log"
+            if $try == 3 || $log !~ /Address already in use/;
+
+        $self->{port} = free_port();
+        $self->{tls_port} = free_port() if $self->{tls};
+        unlink $self->log_file;
+        $self->write_conf;
+    }
+}
+
+
+sub spawn {
+    my ($self) = @_;
+    my $pid = fork // croak "fork: $!";
+
+    if ($pid == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', "$self->{prefix}/logs/stderr.log";
+        open STDERR, '>&', \*STDOUT;
+        exec binary(), $self->arguments, '-g', 'daemon off;';
+        POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+    $self->{stopped} = 0;
+}
+
+
+sub arguments {
+    my ($self) = @_;
+    my $prefix = $self->{prefix};
+
+    return ('-p', "$prefix/", '-c', "$prefix/nginx.conf",
+            '-e', "$prefix/logs/error.log");
+}
+
+
+# Calls $condition until it returns true, or until the deadline has passed.
+
+sub wait_until {
+    my ($self, $condition, $timeout) = @_;
+    my $deadline = time + ($timeout // TIMEOUT);
+
+    while (1) {
+        my $value = $condition->();
+        return $value if $value;
+        return if time > $deadline;
+
+        # a child's end interrupts this short wait
+        select undef, undef, undef, 0.01;
+    }
+}
+
+
+sub wait_workers {
+    my ($self, $condition) = @_;
+    my $gone;
+
+    $condition ||= sub { 1 };
+
+    my $ready = $self->wait_until(sub {
+        return $gone = 1 if !$self->alive;
+
+        my @workers = grep { $condition->($_) } $self->workers;
+        return @workers >= $self->{workers};
+    });
+
+    return $ready && !$gone;
+}
+
+
+sub alive {
+    my ($self) = @_;
+
+    return 0 if !$self->{pid} || $self->{stopped};
+    return 1 if waitpid($self->{pid}, WNOHANG) == 0;
+
+    $self->{stopped} = 1;
+    $self->{exit} = $?;
+
+    return 0;
+}
+
+
+# Pids of the workers that serve: nginx gives a worker its title when it is
+# ready, and another one when it shuts down.
+
+sub workers  { $_[0]->children('nginx: worker process') }
+sub draining { $_[0]->children('nginx: worker process is shutting down') }
+
+sub children {
+    my ($self, $title) = @_;
+    my $pid = $self->{pid} or return;
+
+    return grep { slurp("/proc/$_/cmdline") =~ /^\Q$title\E[\0 ]*$/ }
+           split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+
+# Reloads, with a changed configuration if options are given, and waits until
+# the new workers serve; the old ones may live on.
+
+sub reload {
+    my ($self, %opt) = @_;
+    my %old = map { $_ => 1 } $self->workers;
+
+    if (%opt) {
+        @{$self}{keys %opt} = values %opt;
+        $self->write_conf;
+    }
+
+    kill HUP => $self->{pid};
+
+    $self->wait_workers(sub { !$old{$_[0]} })
+        or croak "no new workers after a reload:\n" . $self->log;
+}
+
+
+# Waits until no worker is shutting down any more.
+
+sub wait_drained {
+    my ($self, $timeout) = @_;
+    $self->wait_until(sub { !$self->draining }, $timeout);
+}
+
+
+# Kills a worker (the given one, else the first) and waits for its successor,
+# whose pid it returns.
+
+sub kill_worker {
+    my ($self, $pid, $signal) = @_;
+    my %old = map { $_ => 1 } $self->workers;
+
+    ($pid) = sort keys %old if !$pid;
+    $self->{killed}{$pid} = 1;
+
+    kill $signal || 'KILL', $pid;
+
+    my $new;
+    $self->wait_until(sub {
+        ($new) = grep { !$old{$_} } $self->workers;
+        return $new && !-d "/proc/$pid";
+    }) or croak "worker $pid has no successor:\n" . $self->log;
+
+    return $new;
+}
+
+
+# Ends nginx: "TERM" (the default), "QUIT", or "KILL".  Returns false when it
+# had to be killed because it did not end in time.
+
+sub stop {
+    my ($self, $signal, $timeout) = @_;
+    $signal ||= 'TERM';
+
+    return 1 if !$self->alive;
+
+    my @workers = $signal eq 'KILL' ? $self->children_all : ();
+    kill $signal => $self->{pid}, @workers;
+
+    return 1 if $self->wait_until(sub { !$self->alive }, $timeout // 15);
+
+    $self->{hung} = 1;
+    kill KILL => $self->{pid}, $self->children_all;
+    $self->wait_until(sub { !$self->alive });
+
+    return 0;
+}
+
+
+sub children_all {
+    my ($self) = @_;
+    return split ' ', slurp("/proc/$self->{pid}/task/$self->{pid}/children");
+}
+
+
+sub log    { slurp($_[0]->log_file) }
+sub stderr { slurp("$_[0]{prefix}/logs/stderr.log") }
+
+
+# Waits for a line in the error log after offset $from (0); returns the line.
+
+sub wait_log {
+    my ($self, $pattern, $timeout, $from) = @_;
+
+    return $self->wait_until(sub {
+        my ($line) = grep { /$pattern/ }
+                     split /\n/, substr($self->log, $from // 0);
+        return $line;
+    }, $timeout);
+}
+
+
+sub log_size { -s $_[0]->log_file || 0 }
+
+
+sub allow {
+    my ($self, @patterns) = @_;
+    push @{$self->{allow}}, @patterns;
+}
+
+
+# Lines of error and worse, crashes and sanitizers' words, that nobody allowed.
+
+sub bad_lines {
+    my ($self) = @_;
+    my @bad;
+
+    push @bad, 'nginx did not stop in time' if $self->{hung};
+
+    for my $line (split /\n/, $self->log . $self->stderr) {
+        next if $line !~ /\[(?:alert|emerg|crit|error)\]/
+                && $line !~ /exited on signal|exited with code [^0]/
+                && $line !~ /(?:Address|Leak|UndefinedBehavior)Sanitizer/
+                && $line !~ /runtime error:/;
+
+        next if $line =~ /process (\d+) exited on signal/ && $self->{killed}{$1};
+        next if grep { $line =~ /$_/ } @{$self->{allow}};
+
+        push @bad, $line;
+    }
+
+    return @bad;
+}
+
+
+# "nginx -t" on the configuration: (true if it is accepted, what it said).
+
+sub test_config {
+    my ($self) = @_;
+    $self = $self->new(@_[1 .. $#_]) if !ref $self;
+
+    my $pid = open(my $fh, '-|') // croak "fork: $!";
+
+    if ($pid == 0) {
+        open STDERR, '>&', \*STDOUT;
+        exec binary(), $self->arguments, '-t';
+        POSIX::_exit(127);
+    }
+
+    my $said = do { local $/; <$fh> } // '';
+    close $fh;
+
+    return wantarray ? ($? == 0, $said) : $? == 0;
+}
+
+
+sub slurp {
+    my ($path) = @_;
+    open my $fh, '<:raw', $path or return '';
+    local $/;
+    return <$fh> // '';
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($@, $?, $!);
+    return if !$self->{pid} || ($self->{owner} // $$) != $$;
+    $self->stop('KILL');
+}
+
+
+1;

@@ -1,0 +1,110 @@
+#!/bin/bash
+#
+# demo.sh start|stop PREFIX [PORT]: a private nginx that serves the demo page;
+# all its files are below PREFIX.
+
+set -eu
+
+action=$1 prefix=$2 port=${3:-8080}
+top=$(cd "$(dirname "$0")/.." && pwd)
+pidfile=$prefix/nginx.pid
+
+
+running() {
+    [ -f "$pidfile" ] || return 1
+    pid=$(cat "$pidfile")
+    [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null \
+        && grep -q nginx "/proc/$pid/comm" 2>/dev/null
+}
+
+
+stop() {
+    running || return 1
+    kill -TERM "$pid"
+
+    # /proc/PID goes when the master is gone; it waits for its workers
+
+    for _ in $(seq 1 100); do
+        [ -d "/proc/$pid" ] || break
+        sleep 0.1
+    done
+
+    rm -f "$pidfile"
+}
+
+
+taken() {
+    (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+
+if [ "$action" = stop ]; then
+    if stop; then
+        echo "the demo is stopped"
+    else
+        echo "the demo is not running"
+    fi
+
+    exit 0
+fi
+
+
+if [ ! -f "$top/demo/nginx.conf.in" ]; then
+    echo "demo/nginx.conf.in is missing" >&2
+    exit 1
+fi
+
+stop || true
+
+wanted=$port
+
+while taken "$port"; do
+    port=$((port + 1))
+
+    if [ $port -gt $((wanted + 100)) ]; then
+        echo "no free port from $wanted to $port" >&2
+        exit 1
+    fi
+done
+
+[ "$port" = "$wanted" ] || echo "port $wanted is taken, using $port"
+
+mkdir -p "$prefix/logs" "$prefix/tmp"
+
+sed -e "s|@PREFIX@|$prefix|g" \
+    -e "s|@PORT@|$port|g" \
+    -e "s|@MODULE@|$RTPROP_MODULE|g" \
+    -e "s|@DEMO@|$top/demo|g" \
+    -e "s|@CLIENTS@|$top/clients|g" \
+    "$top/demo/nginx.conf.in" > "$prefix/nginx.conf"
+
+# root's workers give up their rights, and then may not reach a tree that only
+# its owner can: here they stay what the owner of the tree is
+
+global=
+
+if ! grep -q '^ *pid ' "$prefix/nginx.conf"; then
+    global="pid $pidfile;"
+fi
+
+if [ "$(id -u)" = 0 ] && ! grep -q '^ *user ' "$prefix/nginx.conf"; then
+    global="$global user $(stat -c '%U %G' "$top/demo");"
+fi
+
+if ! "$RTPROP_NGINX" -p "$prefix" -c "$prefix/nginx.conf" \
+     -e "$prefix/logs/error.log" -g "$global" 2> "$prefix/logs/start.log"
+then
+    cat "$prefix/logs/start.log" >&2
+    exit 1
+fi
+
+if ! taken "$port"; then
+    echo "nginx started, but does not listen on port $port;" \
+         "see $prefix/logs/error.log" >&2
+    exit 1
+fi
+
+echo
+echo "the demo is running:  http://127.0.0.1:$port/"
+echo "open it in two windows; each becomes another visitor"
+echo "log: ${prefix#"$top"/}/logs/error.log    stop it: make stop"
