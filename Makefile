@@ -108,7 +108,8 @@ $(OUT)/inputs: FORCE
 	@mkdir -p $(OUT)
 	@{ printf '%s\n' '$(CC)' '$(CC_OPT)' '$(LD_OPT)' '$(NGX_SRC)' \
 	       '$(if $(NGX_SRC),$(NGX_FLAGS))'; \
-	   find config *.c src -name '*.[ch]' -o -name config | LC_ALL=C sort; \
+	   find . -maxdepth 1 -name '*.c'; \
+	   find src -name '*.[ch]' -o -name config | LC_ALL=C sort; \
 	 } > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
