@@ -81,13 +81,14 @@ typedef enum {
 struct ngx_rtprop_main_conf_s {
     ngx_shm_zone_t            *shm_zone;
     ngx_rtprop_zone_t         *zone;       /* since the zone's init */
+    ngx_str_t                  zone_name;
     size_t                     zone_size;
+    ngx_uint_t                 engine;     /* 0: shm */
 
     ngx_uint_t                 history_messages;
     size_t                     history_bytes;
     time_t                     history_age;       /* seconds */
     ngx_msec_t                 drain;
-    ngx_msec_t                 presence_lease;
 
     ngx_open_file_t           *log_file;          /* rtprop_log */
 
@@ -100,10 +101,13 @@ struct ngx_rtprop_main_conf_s {
     ngx_array_t                jobs;         /* ngx_rtprop_job_t * */
     ngx_array_t                events;       /* ngx_rtprop_event_type_t * */
     ngx_hash_t                 event_hash;
-    ngx_array_t                stats;        /* ngx_rtprop_stat_desc_t */
+    ngx_array_t                stats;        /* ngx_rtprop_stat_desc_t * */
     ngx_array_t                observers;    /* ngx_rtprop_observer_t * */
+    ngx_array_t                protocols;    /* ngx_rtprop_protocol_t * */
 
     ngx_rtprop_worker_t       *worker;       /* since init_process */
+
+    unsigned                   used:1;       /* some location serves rtprop */
 };
 
 

@@ -312,6 +312,9 @@ struct ngx_rtprop_engine_s {
 };
 
 
+/* Registers the engine's counters; called by the core's preconfiguration. */
+ngx_int_t ngx_rtprop_engine_shm_preconfiguration(ngx_conf_t *cf);
+
 /* The embedded engine over worker->zone; NULL on an error, which is logged. */
 ngx_rtprop_engine_t *ngx_rtprop_engine_shm_create(ngx_rtprop_worker_t *worker,
     ngx_rtprop_hub_t *hub, ngx_rtprop_engine_handler_t *handler);

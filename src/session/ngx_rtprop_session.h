@@ -187,6 +187,9 @@ typedef struct ngx_rtprop_admit_s {
 /* The content handler of a location with a WebSocket dialect. */
 ngx_int_t ngx_rtprop_session_ws_handler(ngx_http_request_t *r);
 
+/* Registers the session's counters and variables; by the core's. */
+ngx_int_t ngx_rtprop_session_preconfiguration(ngx_conf_t *cf);
+
 ngx_int_t ngx_rtprop_session_init_worker(ngx_rtprop_worker_t *worker);
 
 /*

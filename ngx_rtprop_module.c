@@ -1,0 +1,614 @@
+/*
+ * rtprop: real-time features of a property platform, inside nginx.
+ *
+ * This file says what can be configured and what starts when; the parts below
+ * do the work:
+ *
+ *   preconfiguration    the core's own locations, commands and counters; each
+ *                       feature and protocol does the same in a module of its
+ *                       own
+ *   "rtprop word"       looks the word up among the registered locations
+ *   postconfiguration   freezes the tables; adds the zone
+ *   init_module         what workers inherit (eventfds)
+ *   init_process        the worker struct: zone slot, counters, connections,
+ *                       sessions, hub, engine, in this order
+ *   exit_process        gives the slot back
+ */
+
+#include "ngx_rtprop.h"
+#include "base/ngx_rtprop_conf.h"
+#include "base/ngx_rtprop_stat.h"
+#include "base/ngx_rtprop_zone.h"
+#include "ws/ngx_rtprop_ws.h"
+#include "session/ngx_rtprop_auth.h"
+#include "session/ngx_rtprop_command.h"
+#include "session/ngx_rtprop_session.h"
+#include "hub/ngx_rtprop_hub.h"
+#include "http/ngx_rtprop_http.h"
+#include <openssl/rand.h>
+
+
+static ngx_int_t ngx_rtprop_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_rtprop_postconfiguration(ngx_conf_t *cf);
+static void *ngx_rtprop_create_main_conf(ngx_conf_t *cf);
+static char *ngx_rtprop_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_rtprop_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_rtprop_location(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_rtprop_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_rtprop_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_rtprop_init_process(ngx_cycle_t *cycle);
+static void ngx_rtprop_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_enum_t  ngx_rtprop_engines[] = {
+    { ngx_string("shm"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_rtprop_field_cases[] = {
+    { ngx_string("snake"), NGX_RTPROP_CASE_SNAKE },
+    { ngx_string("camel"), NGX_RTPROP_CASE_CAMEL },
+    { ngx_string("both"), NGX_RTPROP_CASE_BOTH },
+    { ngx_null_string, 0 }
+};
+
+
+#define NGX_RTPROP_ANY_CONF                                                   \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
+
+
+static ngx_command_t  ngx_rtprop_commands[] = {
+
+    { ngx_string("rtprop"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_location,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_rtprop_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_engine"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_rtprop_main_conf_t, engine),
+      &ngx_rtprop_engines },
+
+    { ngx_string("rtprop_history"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_rtprop_conf_history,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_drain"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_rtprop_main_conf_t, drain),
+      NULL },
+
+    { ngx_string("rtprop_log"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_conf_log,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_jwt_key"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE123,
+      ngx_rtprop_auth_jwt_key,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_jwks"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_auth_jwks,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_jwt_issuer"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_auth_issuer,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_jwt_audience"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_1MORE,
+      ngx_rtprop_auth_audience,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_jwt_leeway"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_auth_leeway,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_token"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_auth_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_user"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE123,
+      ngx_rtprop_auth_user,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_origin"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_1MORE,
+      ngx_rtprop_auth_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_user_connections"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_rtprop_loc_conf_t, user_connections),
+      NULL },
+
+    { ngx_string("rtprop_rate"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE23,
+      ngx_rtprop_conf_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_errors"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_conf_errors,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_max_message"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_rtprop_loc_conf_t, max_message),
+      NULL },
+
+    { ngx_string("rtprop_ping"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_rtprop_conf_ping,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_send_queue"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE12,
+      ngx_rtprop_conf_send_queue,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_field_case"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_rtprop_loc_conf_t, field_case),
+      &ngx_rtprop_field_cases },
+
+    { ngx_string("rtprop_batch"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_rtprop_loc_conf_t, batch),
+      NULL },
+
+    { ngx_string("rtprop_api_key"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_http_api_key,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_api_public"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_rtprop_loc_conf_t, api_public),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_rtprop_module_ctx = {
+    ngx_rtprop_preconfiguration,           /* preconfiguration */
+    ngx_rtprop_postconfiguration,          /* postconfiguration */
+
+    ngx_rtprop_create_main_conf,           /* create main configuration */
+    ngx_rtprop_init_main_conf,             /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_rtprop_create_loc_conf,            /* create location configuration */
+    ngx_rtprop_merge_loc_conf              /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_rtprop_module = {
+    NGX_MODULE_V1,
+    &ngx_rtprop_module_ctx,                /* module context */
+    ngx_rtprop_commands,                   /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_rtprop_init_module,                /* init module */
+    ngx_rtprop_init_process,               /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_rtprop_exit_process,               /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_rtprop_preconfiguration(ngx_conf_t *cf)
+{
+    if (ngx_rtprop_session_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_hub_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_engine_shm_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_http_preconfiguration(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* All modules have registered their tables by now; a zone only if it serves. */
+
+static ngx_int_t
+ngx_rtprop_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_str_t                name;
+    ngx_rtprop_main_conf_t  *rmcf;
+
+    rmcf = ngx_rtprop_main_conf(cf);
+
+    if (ngx_rtprop_commands_freeze(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!rmcf->used) {
+        return NGX_OK;
+    }
+
+    name = rmcf->zone_name;
+
+    if (name.len == 0) {
+        ngx_str_set(&name, "rtprop");
+    }
+
+    return ngx_rtprop_zone_add(cf, &name, rmcf->zone_size);
+}
+
+
+static void *
+ngx_rtprop_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_rtprop_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_rtprop_main_conf_t));
+
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    rmcf->engine = NGX_CONF_UNSET_UINT;
+    rmcf->history_messages = NGX_CONF_UNSET_UINT;
+    rmcf->history_bytes = NGX_CONF_UNSET_SIZE;
+    rmcf->history_age = NGX_CONF_UNSET;
+    rmcf->drain = NGX_CONF_UNSET_MSEC;
+    rmcf->log_file = NGX_CONF_UNSET_PTR;
+
+    if (ngx_array_init(&rmcf->locations, cf->pool, 8,
+                       sizeof(ngx_rtprop_location_t)) != NGX_OK
+        || ngx_array_init(&rmcf->commands, cf->pool, 32, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->resources, cf->pool, 32, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->kinds, cf->pool, 8, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->jobs, cf->pool, 8, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->events, cf->pool, 64, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->stats, cf->pool, 64, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->observers, cf->pool, 8, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->protocols, cf->pool, 8, sizeof(void *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return rmcf;
+}
+
+
+static char *
+ngx_rtprop_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_rtprop_main_conf_t *rmcf = conf;
+
+    ngx_conf_init_uint_value(rmcf->engine, 0);
+    ngx_conf_init_uint_value(rmcf->history_messages, 1000);
+    ngx_conf_init_size_value(rmcf->history_bytes, 1024 * 1024);
+    ngx_conf_init_value(rmcf->history_age, 24 * 60 * 60);
+    ngx_conf_init_msec_value(rmcf->drain, 10000);
+    ngx_conf_init_ptr_value(rmcf->log_file, NULL);
+
+    if (rmcf->zone_size == 0) {
+        rmcf->zone_size = 64 * 1024 * 1024;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_rtprop_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_rtprop_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_rtprop_loc_conf_t));
+
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    ngx_rtprop_conf_unset(conf);
+
+    return conf;
+}
+
+
+static char *
+ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_rtprop_loc_conf_t *prev = parent;
+    ngx_rtprop_loc_conf_t *conf = child;
+
+    ngx_rtprop_ws_conf_t  *ws;
+
+    conf->main = ngx_rtprop_main_conf(cf);
+
+    if (ngx_rtprop_conf_merge(cf, prev, conf) != NGX_CONF_OK
+        || ngx_rtprop_auth_merge(cf, prev, conf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->location == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->location->identity && !ngx_rtprop_auth_configured(conf)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rtprop %V\" knows nobody: give the location "
+                           "\"rtprop_jwt_key\", \"rtprop_jwks\" or "
+                           "\"rtprop_user\"", &conf->location->name);
+        return NGX_CONF_ERROR;
+    }
+
+    ws = ngx_pcalloc(cf->pool, sizeof(ngx_rtprop_ws_conf_t));
+
+    if (ws == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ws->max_message = conf->max_message;
+    ws->ping_interval = conf->ping_interval;
+    ws->ping_timeout = conf->ping_timeout;
+    ws->queue_hard = conf->queue_hard;
+    ws->queue_soft = conf->queue_soft;
+    ws->queue_soft_time = conf->queue_soft_time;
+
+    conf->ws = ws;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_rtprop_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_rtprop_loc_conf_t *lcf = conf;
+
+    u_char                    *p, *last, words[512];
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_rtprop_location_t     *location;
+    ngx_rtprop_main_conf_t    *rmcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (lcf->location) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    rmcf = ngx_rtprop_main_conf(cf);
+    location = rmcf->locations.elts;
+
+    p = words;
+    last = words + sizeof(words);
+
+    for (i = 0; i < rmcf->locations.nelts; i++) {
+
+        if (location[i].name.len == value[1].len
+            && ngx_strncmp(location[i].name.data, value[1].data, value[1].len)
+               == 0)
+        {
+            break;
+        }
+
+        p = ngx_slprintf(p, last, "%s\"%V\"", i ? ", " : "",
+                         &location[i].name);
+    }
+
+    if (i == rmcf->locations.nelts) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown word \"%V\" in \"rtprop\", it must be one "
+                           "of %*s", &value[1], (size_t) (p - words), words);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->used = 1;
+    lcf->location = &location[i];
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = location[i].handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_rtprop_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_rtprop_main_conf_t *rmcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (rmcf->zone_size) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    size = ngx_parse_size(&value[2]);
+
+    if (size == NGX_ERROR || size < 1024 * 1024) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"rtprop_zone\", it must "
+                           "be a size of at least 1m", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->zone_name = value[1];
+    rmcf->zone_size = size;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_rtprop_location_add(ngx_conf_t *cf, ngx_rtprop_location_t *location)
+{
+    ngx_rtprop_location_t   *l;
+    ngx_rtprop_main_conf_t  *rmcf;
+
+    rmcf = ngx_rtprop_main_conf(cf);
+
+    l = ngx_array_push(&rmcf->locations);
+
+    if (l == NULL) {
+        return NGX_ERROR;
+    }
+
+    *l = *location;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtprop_init_module(ngx_cycle_t *cycle)
+{
+    ngx_rtprop_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_rtprop_module);
+
+    if (rmcf == NULL || !rmcf->used || ngx_test_config) {
+        return NGX_OK;
+    }
+
+    return ngx_rtprop_zone_init_module(cycle, rmcf);
+}
+
+
+static ngx_int_t
+ngx_rtprop_init_process(ngx_cycle_t *cycle)
+{
+    ngx_rtprop_worker_t     *worker;
+    ngx_rtprop_main_conf_t  *rmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_rtprop_module);
+
+    if (rmcf == NULL || !rmcf->used) {
+        return NGX_OK;
+    }
+
+    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_rtprop_worker_t));
+
+    if (worker == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->cycle = cycle;
+    worker->log = cycle->log;
+    worker->pool = cycle->pool;
+    worker->conf = rmcf;
+    worker->zone = rmcf->zone;
+    rmcf->worker = worker;
+
+    if (RAND_bytes(worker->key, sizeof(worker->key)) != 1) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "rtprop: no random bytes from OpenSSL");
+        return NGX_ERROR;
+    }
+
+    if (ngx_rtprop_zone_init_worker(worker) != NGX_OK
+        || ngx_rtprop_stat_init_worker(worker) != NGX_OK
+        || ngx_rtprop_ws_init_worker(worker) != NGX_OK
+        || ngx_rtprop_session_init_worker(worker) != NGX_OK
+        || ngx_rtprop_hub_init_worker(worker) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_rtprop_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_rtprop_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_rtprop_module);
+
+    if (rmcf && rmcf->worker) {
+        ngx_rtprop_zone_exit_worker(rmcf->worker);
+    }
+}

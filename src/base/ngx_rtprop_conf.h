@@ -1,0 +1,39 @@
+/*
+ * Slot setters of directives whose values have a form of their own.  All
+ * refuse what they do not understand with a text that says what is right.
+ */
+
+#ifndef _NGX_RTPROP_CONF_H_INCLUDED_
+#define _NGX_RTPROP_CONF_H_INCLUDED_
+
+
+#include "ngx_rtprop.h"
+
+
+/* "rtprop_rate class 5r/s|30r/m [burst=n]", "rtprop_rate class off". */
+char *ngx_rtprop_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* "rtprop_errors 50/1m". */
+char *ngx_rtprop_conf_errors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* "rtprop_ping 25s [timeout=60s]". */
+char *ngx_rtprop_conf_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* "rtprop_send_queue 1m [soft=256k/10s]". */
+char *ngx_rtprop_conf_send_queue(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* "rtprop_history [messages=n] [bytes=size] [age=time]"; conf is main's. */
+char *ngx_rtprop_conf_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* "rtprop_log path|off"; conf is main's. */
+char *ngx_rtprop_conf_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* The values that stand for "not set", and those that hold by default. */
+void ngx_rtprop_conf_unset(ngx_rtprop_loc_conf_t *conf);
+char *ngx_rtprop_conf_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *prev,
+    ngx_rtprop_loc_conf_t *conf);
+
+
+#endif /* _NGX_RTPROP_CONF_H_INCLUDED_ */
