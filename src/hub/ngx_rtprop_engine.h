@@ -38,6 +38,7 @@
 #define NGX_RTPROP_EV_VOLATILE   0x01      /* no offset, not in history */
 #define NGX_RTPROP_EV_CONTROL    0x02      /* for the hub, not for clients */
 #define NGX_RTPROP_EV_HIDDEN     0x04      /* kept in history, not delivered */
+#define NGX_RTPROP_EV_RECEIPT    0x08      /* kind's delivered() wants to know */
 
 
 struct ngx_rtprop_event_s {
@@ -53,6 +54,7 @@ struct ngx_rtprop_event_s {
     ngx_uint_t                 flags;      /* NGX_RTPROP_EV_* */
     ngx_uint_t                 kinds;      /* NGX_RTPROP_SUB_*; 0 means all */
 
+    ngx_str_t                  user;           /* who caused it, or empty */
     ngx_str_t                  skip_user;      /* not to this user */
     ngx_str_t                  skip_session;   /* nor to this one; 16 octets */
 
