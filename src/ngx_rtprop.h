@@ -105,6 +105,8 @@ struct ngx_rtprop_main_conf_s {
     ngx_array_t                observers;    /* ngx_rtprop_observer_t * */
     ngx_array_t                protocols;    /* ngx_rtprop_protocol_t * */
 
+    void                      *http;         /* http/ngx_rtprop_http.h */
+
     ngx_rtprop_worker_t       *worker;       /* since init_process */
 
     unsigned                   used:1;       /* some location serves rtprop */

@@ -81,6 +81,12 @@ struct ngx_rtprop_cmd_s {
     ngx_str_t                   path[NGX_RTPROP_PATH_MAX];  /* the {id}s */
     uint64_t                    if_match;   /* version; 0: none given */
     uint64_t                    version;    /* answer's ETag; 0: none */
+    void                       *exchange;   /* the api's own */
+
+    /*
+     * Called once, even when the request has gone; body's reference is taken
+     * over.
+     */
     void                      (*respond)(ngx_rtprop_cmd_t *cmd,
                                     ngx_uint_t status, json_t *body);
 
