@@ -199,8 +199,8 @@ sub spawn {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{prefix}/logs/stderr.log";
         open STDERR, '>&', \*STDOUT;
-        exec binary(), $self->arguments, '-g', 'daemon off;';
-        POSIX::_exit(127);
+        exec(binary(), $self->arguments, '-g', 'daemon off;')
+            or POSIX::_exit(127);
     }
 
     $self->{pid} = $pid;
@@ -416,8 +416,7 @@ sub test_config {
 
     if ($pid == 0) {
         open STDERR, '>&', \*STDOUT;
-        exec binary(), $self->arguments, '-t';
-        POSIX::_exit(127);
+        exec(binary(), $self->arguments, '-t') or POSIX::_exit(127);
     }
 
     my $said = do { local $/; <$fh> } // '';
