@@ -53,7 +53,7 @@ sub new {
     my $self = bless {
         main => '', events => '', http => '', server => '', files => {},
         workers => 4, log_level => $ENV{RTPROP_LOG} || 'info', tls => 0,
-        allow => [], %opt, killed => {},
+        allow => [], %opt, killed => {}, owner => $$,
     }, $class;
 
     $self->{dir} = File::Temp->newdir('nginx-XXXXXX', TMPDIR => 1);
@@ -280,7 +280,7 @@ sub children {
 
 
 # Reloads, with a changed configuration if options are given, and waits until
-# the new workers serve; the old ones may live on.
+# the new workers serve and the old ones, which may live on, know that they end.
 
 sub reload {
     my ($self, %opt) = @_;
@@ -293,7 +293,8 @@ sub reload {
 
     kill HUP => $self->{pid};
 
-    $self->wait_workers(sub { !$old{$_[0]} })
+    ($self->wait_workers(sub { !$old{$_[0]} })
+     && $self->wait_until(sub { !grep { $old{$_} } $self->workers }))
         or croak "no new workers after a reload:\n" . $self->log;
 }
 
@@ -437,7 +438,7 @@ sub slurp {
 sub DESTROY {
     my ($self) = @_;
     local ($@, $?, $!);
-    return if !$self->{pid} || ($self->{owner} // $$) != $$;
+    return if !$self->{pid} || $self->{owner} != $$;
     $self->stop('KILL');
 }
 

@@ -43,7 +43,8 @@ my $owner = $$;
 
 BEGIN {
     no strict 'refs';
-    *{$_} = \&{"Test::More::$_"} for grep { /^\w/ } @Test::More::EXPORT;
+    *{$_} = \&{"Test::More::$_"}
+        for grep { /^\w/ && $_ ne 'done_testing' } @Test::More::EXPORT;
 }
 
 

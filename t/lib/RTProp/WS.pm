@@ -369,11 +369,21 @@ sub parse_frame {
         ($length, $at) = (unpack('x2Q>', $$in), 10);
     }
 
+    my $masked = $b1 >> 7;
+    $at += 4 if $masked;
+
     return if length $$in < $at + $length;
+
+    my $payload = substr $$in, $at, $length;
+
+    if ($masked) {
+        my $key = substr($$in, $at - 4, 4) x (1 + $length / 4);
+        $payload ^= substr $key, 0, $length;
+    }
 
     my $frame = {
         fin => $b0 >> 7, rsv => ($b0 >> 4) & 7, opcode => $b0 & 15,
-        masked => $b1 >> 7, payload => substr($$in, $at, $length),
+        masked => $masked, payload => $payload,
     };
 
     substr $$in, 0, $at + $length, '';
