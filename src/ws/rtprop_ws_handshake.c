@@ -34,8 +34,8 @@ static const char  *rtprop_ws_reasons[] = {
     "websocket handshake accepted",
     "a websocket handshake is a GET request",
     "a websocket handshake needs HTTP/1.1",
-    "a websocket handshake needs \"Upgrade: websocket\"",
-    "a websocket handshake needs \"Connection: Upgrade\"",
+    "a websocket handshake needs Upgrade: websocket",
+    "a websocket handshake needs Connection: Upgrade",
     "only version 13 of the websocket protocol is spoken here",
     "Sec-WebSocket-Key must be 16 octets in base64",
     "Sec-WebSocket-Protocol is malformed"

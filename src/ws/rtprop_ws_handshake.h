@@ -65,7 +65,7 @@ void rtprop_ws_handshake_header(rtprop_ws_handshake_t *hs,
 rtprop_ws_handshake_e rtprop_ws_handshake_check(
     const rtprop_ws_handshake_t *hs, const rtprop_str_t *method, int http11);
 
-/* A short text for people, for each value of the enum. */
+/* A short text for people, for each value of the enum; no quotes in it. */
 
 const char *rtprop_ws_handshake_reason(rtprop_ws_handshake_e e);
 
