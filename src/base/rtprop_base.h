@@ -37,6 +37,15 @@ typedef struct {
 
 #define rtprop_string(s)  { sizeof(s) - 1, (unsigned char *) s }
 
+
+/* Why an input is refused: its field and a text for people, both constants. */
+
+typedef struct {
+    const char     *field;
+    const char     *message;
+} rtprop_invalid_t;
+
+
 /* The largest integer that a JSON number carries exactly, 2^53 - 1. */
 
 #define RTPROP_INT_MAX    9007199254740991LL

@@ -30,7 +30,7 @@
 
 
 static rtprop_auction_verdict_t  v;
-static rtprop_auction_invalid_t  why;
+static rtprop_invalid_t          why;
 
 
 static rtprop_str_t

@@ -300,7 +300,7 @@ do_act(judge_t *j, store_t *s, int64_t now)
 {
     int64_t                   arg;
     rtprop_auction_action_e   what;
-    rtprop_auction_invalid_t  why;
+    rtprop_invalid_t          why;
 
     what = (rtprop_auction_action_e) any(RTPROP_AUCTION_END + 1);
 
@@ -343,7 +343,7 @@ create(store_t *s, notes_t *n)
 {
     rtprop_auction_t         *a;
     rtprop_auction_terms_t    t;
-    rtprop_auction_invalid_t  why;
+    rtprop_invalid_t          why;
 
     memset(&t, 0, sizeof(t));
 

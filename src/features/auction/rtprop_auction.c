@@ -31,7 +31,7 @@ static int rtprop_auction_switch(rtprop_auction_t *a,
     rtprop_auction_action_e what, int64_t now);
 static void rtprop_auction_resume(rtprop_auction_t *a, int64_t now);
 static int rtprop_auction_extend(rtprop_auction_t *a, int64_t end,
-    int64_t now, rtprop_auction_invalid_t *why);
+    int64_t now, rtprop_invalid_t *why);
 static void rtprop_auction_finish(rtprop_auction_t *a,
     rtprop_auction_status_e status, int64_t at);
 
@@ -367,7 +367,7 @@ rtprop_auction_reason(rtprop_auction_verdict_t *v)
 
 int
 rtprop_auction_act(rtprop_auction_t *a, rtprop_auction_action_e what,
-    int64_t arg, int64_t now, rtprop_auction_invalid_t *why)
+    int64_t arg, int64_t now, rtprop_invalid_t *why)
 {
     why->field = NULL;
     why->message = NULL;
@@ -463,7 +463,7 @@ rtprop_auction_resume(rtprop_auction_t *a, int64_t now)
 
 static int
 rtprop_auction_extend(rtprop_auction_t *a, int64_t end, int64_t now,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     if (a->status == RTPROP_AUCTION_LIVE && now >= a->ends_at) {
         return RTPROP_DECLINED;

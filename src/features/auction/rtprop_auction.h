@@ -178,14 +178,6 @@ typedef struct {
 } rtprop_auction_verdict_t;
 
 
-/* Why terms or an action are refused as invalid; both point to constants. */
-
-typedef struct {
-    const char              *field;
-    const char              *message;
-} rtprop_auction_invalid_t;
-
-
 /* rtprop_auction_state.c: the life of a state, its terms, its bidders */
 
 /*
@@ -199,7 +191,7 @@ typedef struct {
  * rtprop_auction_destroy().
  */
 rtprop_auction_t *rtprop_auction_create(const rtprop_auction_terms_t *t,
-    int64_t now, rtprop_auction_invalid_t *why);
+    int64_t now, rtprop_invalid_t *why);
 
 /* Frees a state and all that it holds; NULL is allowed. */
 void rtprop_auction_destroy(rtprop_auction_t *a);
@@ -218,7 +210,7 @@ void rtprop_auction_terms_free(rtprop_auction_terms_t *t);
  * with why->field NULL when there is no memory.
  */
 int rtprop_auction_change(rtprop_auction_t *a, const rtprop_auction_terms_t *t,
-    int64_t now, rtprop_auction_invalid_t *why);
+    int64_t now, rtprop_invalid_t *why);
 
 /*
  * Gives the user a bidder number at the first join, and the same one ever
@@ -285,7 +277,7 @@ void rtprop_auction_refuse(rtprop_auction_verdict_t *v,
  * with "why" for a wrong "arg" (422).
  */
 int rtprop_auction_act(rtprop_auction_t *a, rtprop_auction_action_e what,
-    int64_t arg, int64_t now, rtprop_auction_invalid_t *why);
+    int64_t arg, int64_t now, rtprop_invalid_t *why);
 
 /*
  * The next time at which the clock has something to do: the start of a

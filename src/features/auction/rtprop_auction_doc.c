@@ -187,9 +187,9 @@ rtprop_auction_parse(const char *text, size_t len)
 static int
 rtprop_auction_read(rtprop_auction_t *a, json_t *doc)
 {
-    int                       i;
-    rtprop_str_t              word;
-    rtprop_auction_invalid_t  why;
+    int               i;
+    rtprop_str_t      word;
+    rtprop_invalid_t  why;
 
     if (json_integer_value(json_object_get(doc, "format"))
         != RTPROP_AUCTION_FORMAT

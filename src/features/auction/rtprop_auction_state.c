@@ -12,14 +12,14 @@
 static int rtprop_auction_terms_copy(rtprop_auction_terms_t *dst,
     const rtprop_auction_terms_t *src);
 static int rtprop_auction_terms_fit(const rtprop_auction_terms_t *t,
-    int64_t now, rtprop_auction_invalid_t *why);
+    int64_t now, rtprop_invalid_t *why);
 static int rtprop_auction_relied_on(const rtprop_auction_t *a,
     const rtprop_auction_terms_t *t);
 
 
 rtprop_auction_t *
 rtprop_auction_create(const rtprop_auction_terms_t *t, int64_t now,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     rtprop_auction_t  *a;
 
@@ -98,7 +98,7 @@ rtprop_auction_terms_copy(rtprop_auction_terms_t *dst,
 
 static int
 rtprop_auction_terms_fit(const rtprop_auction_terms_t *t, int64_t now,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     why->field = "ends_at";
 
@@ -120,7 +120,7 @@ rtprop_auction_terms_fit(const rtprop_auction_terms_t *t, int64_t now,
 
 int
 rtprop_auction_change(rtprop_auction_t *a, const rtprop_auction_terms_t *t,
-    int64_t now, rtprop_auction_invalid_t *why)
+    int64_t now, rtprop_invalid_t *why)
 {
     rtprop_auction_terms_t  terms;
 

@@ -7,20 +7,20 @@
 
 
 static int rtprop_auction_terms_names(rtprop_auction_terms_t *t,
-    const json_t *body, rtprop_auction_invalid_t *why);
+    const json_t *body, rtprop_invalid_t *why);
 static int rtprop_auction_terms_money(rtprop_auction_terms_t *t,
-    const json_t *body, rtprop_auction_invalid_t *why);
+    const json_t *body, rtprop_invalid_t *why);
 static int rtprop_auction_terms_times(rtprop_auction_terms_t *t,
-    const json_t *body, rtprop_auction_invalid_t *why);
+    const json_t *body, rtprop_invalid_t *why);
 static int rtprop_auction_span(const json_t *body, const char *key,
-    int64_t *value, rtprop_auction_invalid_t *why);
+    int64_t *value, rtprop_invalid_t *why);
 static int rtprop_auction_time(const json_t *body, const char *key,
-    int64_t *value, rtprop_auction_invalid_t *why);
+    int64_t *value, rtprop_invalid_t *why);
 
 
 int
 rtprop_auction_terms_parse(rtprop_auction_terms_t *t, const json_t *body,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     int  rc, anonymous;
 
@@ -55,7 +55,7 @@ rtprop_auction_terms_parse(rtprop_auction_terms_t *t, const json_t *body,
 
 static int
 rtprop_auction_terms_names(rtprop_auction_terms_t *t, const json_t *body,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     int            rc;
     rtprop_str_t   text;
@@ -105,7 +105,7 @@ rtprop_auction_terms_names(rtprop_auction_terms_t *t, const json_t *body,
 
 static int
 rtprop_auction_terms_money(rtprop_auction_terms_t *t, const json_t *body,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     int          rc;
     const char  *key;
@@ -145,7 +145,7 @@ rtprop_auction_terms_money(rtprop_auction_terms_t *t, const json_t *body,
 
 static int
 rtprop_auction_terms_times(rtprop_auction_terms_t *t, const json_t *body,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     int  rc;
 
@@ -187,7 +187,7 @@ rtprop_auction_terms_times(rtprop_auction_terms_t *t, const json_t *body,
 
 static int
 rtprop_auction_span(const json_t *body, const char *key, int64_t *value,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     int  rc;
 
@@ -208,7 +208,7 @@ rtprop_auction_span(const json_t *body, const char *key, int64_t *value,
 
 static int
 rtprop_auction_time(const json_t *body, const char *key, int64_t *value,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     int           rc;
     rtprop_str_t  text;
@@ -232,7 +232,7 @@ rtprop_auction_time(const json_t *body, const char *key, int64_t *value,
 int
 rtprop_auction_action_parse(const rtprop_str_t *name, const json_t *body,
     rtprop_auction_action_e *what, int64_t *arg,
-    rtprop_auction_invalid_t *why)
+    rtprop_invalid_t *why)
 {
     int  i, rc;
 

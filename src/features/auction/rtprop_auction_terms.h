@@ -26,7 +26,7 @@
  * why->field NULL when there is no memory, and nothing to free.
  */
 int rtprop_auction_terms_parse(rtprop_auction_terms_t *t, const json_t *body,
-    rtprop_auction_invalid_t *why);
+    rtprop_invalid_t *why);
 
 /*
  * Reads an action from the last part of its path and the request's body, which
@@ -37,7 +37,7 @@ int rtprop_auction_terms_parse(rtprop_auction_terms_t *t, const json_t *body,
  */
 int rtprop_auction_action_parse(const rtprop_str_t *name, const json_t *body,
     rtprop_auction_action_e *what, int64_t *arg,
-    rtprop_auction_invalid_t *why);
+    rtprop_invalid_t *why);
 
 
 #endif /* _RTPROP_AUCTION_TERMS_H_INCLUDED_ */
