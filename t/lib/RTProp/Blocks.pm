@@ -12,9 +12,9 @@ package RTProp::Blocks;
 # config, http_config, main_config, init, user_files, request, more_headers,
 # raw_request, pipelined_requests, error_code, response_body,
 # response_body_like, response_body_unlike, response_headers,
-# response_headers_like, raw_response_headers_like, ignore_response, error_log, no_error_log, must_die,
-# timeout, ONLY, SKIP, LAST; filters eval, chomp, chop.  (The genuine one has
-# no response_body_unlike and response_headers_like, and passes over them.)
+# response_headers_like, raw_response_headers_like, ignore_response, error_log,
+# no_error_log, must_die, timeout, ONLY, SKIP, LAST; filters eval, chomp, chop.
+# (The genuine one passes over response_body_unlike and response_headers_like.)
 #
 # Beyond the genuine one, a block fails on lines of error and worse in the error
 # log that its error_log does not name.
@@ -502,7 +502,8 @@ sub check_headers {
         }
 
         my ($header, $value) = $line =~ /^([^:\s]+):\s*(.*?)\s*$/ or next;
-        my $got = join ', ', $answer->{head} =~ /^\Q$header\E:[ \t]*(.*?)\r?$/mig;
+        my $got = join ', ',
+                  $answer->{head} =~ /^\Q$header\E:[ \t]*(.*?)\r?$/mig;
 
         $like ? Test::More::like($got, qr/^(?:$value)$/, "$name - $header")
               : Test::More::is($got, expand($value), "$name - $header");
@@ -548,7 +549,8 @@ sub patterns {
     my ($value) = @_;
 
     return map { ref $_ eq 'Regexp' ? $_
-                 : map { qr/\Q$_\E/ } grep { /\S/ } split /\n/, $_ } all($value);
+                 : map { qr/\Q$_\E/ } grep { /\S/ } split /\n/, $_ }
+           all($value);
 }
 
 

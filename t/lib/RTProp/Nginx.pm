@@ -397,7 +397,8 @@ sub bad_lines {
                 && $line !~ /(?:Address|Leak|UndefinedBehavior)Sanitizer/
                 && $line !~ /runtime error:/;
 
-        next if $line =~ /process (\d+) exited on signal/ && $self->{killed}{$1};
+        next if $line =~ /process (\d+) exited on signal/
+                && $self->{killed}{$1};
         next if grep { $line =~ /$_/ } @{$self->{allow}};
 
         push @bad, $line;

@@ -154,7 +154,8 @@ sub client {
     my (%opt) = @_;
     my $nginx = delete $opt{nginx} || $started[-1];
     my $wait = delete $opt{welcome} // 1;
-    my %claims = (sub => delete $opt{user} // 'u1', %{delete $opt{claims} || {}});
+    my %claims = (sub => delete $opt{user} // 'u1',
+                  %{delete $opt{claims} || {}});
 
     for my $claim (qw(name role)) {
         my $value = delete $opt{$claim};
