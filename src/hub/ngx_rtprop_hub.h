@@ -19,6 +19,47 @@
 typedef struct ngx_rtprop_channel_s  ngx_rtprop_channel_t;
 typedef struct ngx_rtprop_sub_s      ngx_rtprop_sub_t;
 typedef struct ngx_rtprop_resume_s   ngx_rtprop_resume_t;
+typedef struct ngx_rtprop_kind_s     ngx_rtprop_kind_t;
+
+
+/* The hub of a worker. */
+
+struct ngx_rtprop_hub_s {
+    ngx_rtprop_worker_t        *worker;
+    ngx_rtprop_engine_t        *engine;
+
+    ngx_rtprop_channel_t      **buckets;
+    ngx_uint_t                  nbuckets;   /* a power of two */
+    ngx_uint_t                  nchannels;
+
+    ngx_rtprop_protocol_t      *protocols[NGX_RTPROP_VARIANTS];
+    ngx_queue_t                 updates;    /* under way, see hub_update */
+    ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
+    ngx_event_t                 sweep;
+
+    uint64_t                    id_time;    /* of the last id, ms since 2020 */
+    ngx_uint_t                  id_count;
+};
+
+
+/* A channel that somebody here is subscribed to. */
+
+struct ngx_rtprop_channel_s {
+    ngx_rtprop_channel_t       *next;       /* of the bucket */
+    ngx_rtprop_kind_t          *kind;       /* NULL: user:{id} */
+    ngx_queue_t                 subs;
+    uint64_t                    epoch;
+    uint64_t                    offset;     /* last one delivered here */
+    uint32_t                    hash;
+    uint32_t                    nsubs;
+    int32_t                     first;      /* in the batch under way; -1 */
+    int32_t                     last;
+    ngx_rtprop_channel_t       *touched;    /* next one with events in it */
+    uint8_t                     name_len;
+    unsigned                    reading:1;  /* a re-read is under way */
+    unsigned                    behind:1;   /* and another is due after it */
+    u_char                      name[1];
+};
 
 
 /* A session's subscription to one channel. */
@@ -28,9 +69,10 @@ struct ngx_rtprop_sub_s {
     ngx_queue_t                 link;       /* of the session: s->subs */
     ngx_rtprop_session_t       *session;
     ngx_rtprop_channel_t       *channel;
+    uint64_t                    start;      /* of the channel when it joined */
     uint64_t                    offset;     /* last one sent to it */
     uint8_t                     kinds;      /* NGX_RTPROP_SUB_* */
-    uint8_t                     pending;    /* joins under way: hears nothing */
+    uint8_t                     pending;    /* the join is under way */
     uint8_t                     user;       /* the feature's own bits */
 };
 
@@ -39,7 +81,7 @@ struct ngx_rtprop_sub_s {
  * A kind of channel, registered by its feature: "conversation" has channels
  * "conversation:{id}".  Members may be NULL.
  */
-typedef struct {
+struct ngx_rtprop_kind_s {
     ngx_str_t                   prefix;     /* without the colon */
     void                       *data;
 
@@ -65,13 +107,14 @@ typedef struct {
               ngx_str_t *info, ngx_uint_t users, void *data);
 
     /*
-     * In this worker the event was handed to an open connection without
-     * backlog of a user other than skip_user and sender; called at most once
-     * per event and worker.
+     * An event with NGX_RTPROP_EV_RECEIPT was handed, in this worker, to a
+     * connection without backlog of a user other than ev->user; called at most
+     * once per event and worker, while events are being delivered: it may
+     * publish, but neither join nor leave.
      */
     void  (*delivered)(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
               ngx_rtprop_session_t *s, void *data);
-} ngx_rtprop_kind_t;
+};
 
 ngx_int_t ngx_rtprop_kind_add(ngx_conf_t *cf, ngx_rtprop_kind_t *kind);
 
@@ -158,21 +201,29 @@ uint64_t ngx_rtprop_hub_epoch_parse(ngx_str_t *text);
  * position), and calls finish, which sends history.events[0..nevents) that
  * are for this session (replay set), then what came meanwhile.
  *
- * kinds are added to those that the session already has; again is set when it
- * had them all (a second join: nothing is replayed).
+ * kinds are added to those that the session already has.  had are those that
+ * it had before: not 0 means that it hears the channel already, so nothing is
+ * replayed, whatever the position asked for.
  *
- * cmd's session may go away before done(): then op.rc is NGX_ABORT.
+ * cmd's session may go away before done(): then op.rc is NGX_ABORT.  done()
+ * finds the join as its argument.
  */
-typedef struct {
+typedef struct ngx_rtprop_join_s  ngx_rtprop_join_t;
+typedef void (*ngx_rtprop_join_pt)(ngx_rtprop_join_t *join);
+
+struct ngx_rtprop_join_s {
     ngx_rtprop_history_t        history;    /* in: channel, epoch, since, ... */
     ngx_rtprop_cmd_t           *cmd;
     ngx_uint_t                  kinds;
-    void                      (*done)(void *join);
-    void                       *data;
-    ngx_rtprop_sub_t           *sub;
-    unsigned                    again:1;
     unsigned                    replay:1;
-} ngx_rtprop_join_t;
+    ngx_rtprop_join_pt          done;
+    void                       *data;
+
+    /* out */
+    ngx_rtprop_sub_t           *sub;        /* valid while rc is NGX_OK */
+    ngx_uint_t                  had;
+    ngx_uint_t                  replayed;   /* events sent by finish */
+};
 
 void ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join);
 void ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub,
@@ -186,9 +237,8 @@ ngx_int_t ngx_rtprop_hub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
 ngx_rtprop_sub_t *ngx_rtprop_hub_sub(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *channel);
 
-/* 1 if the user has another session here that is subscribed with kinds. */
-ngx_uint_t ngx_rtprop_hub_user_subscribed(ngx_rtprop_hub_t *hub,
-    ngx_str_t *channel, ngx_str_t *user, ngx_uint_t kinds);
+/* What follows the prefix and its colon in a channel's name. */
+void ngx_rtprop_hub_channel_id(ngx_str_t *channel, ngx_str_t *id);
 
 
 /* ------------------------------------------------------------- resume --- */
@@ -241,10 +291,22 @@ struct ngx_rtprop_update_s {
     ngx_uint_t                  nevents;
     int64_t                     not_after;  /* apply: ms, 0: none */
     unsigned                    remove:1;   /* apply: delete the document */
+
+    ngx_rtprop_hub_t           *hub;        /* private from here on */
+    ngx_queue_t                 queue;
+    ngx_queue_t                 waiting;
 };
 
 void ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub,
     ngx_rtprop_update_t *update);
+
+/*
+ * An operation's own pool, for work that outlives every command: the caller
+ * destroys it in done() by ngx_rtprop_hub_free_pool(), which waits until the
+ * turn's end.
+ */
+ngx_pool_t *ngx_rtprop_hub_pool(ngx_rtprop_hub_t *hub);
+void ngx_rtprop_hub_free_pool(ngx_rtprop_hub_t *hub, ngx_pool_t *pool);
 
 /* Schedules without waiting; copies key and payload; due 0 cancels. */
 void ngx_rtprop_hub_schedule(ngx_rtprop_hub_t *hub, ngx_str_t *key,
@@ -261,6 +323,10 @@ void ngx_rtprop_hub_job_done(ngx_rtprop_hub_t *hub, ngx_str_t *key,
  */
 void ngx_rtprop_hub_kick(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     const char *reason);
+
+/* Where a joined session stands, for an answer with position. */
+void ngx_rtprop_hub_position(ngx_rtprop_join_t *join,
+    ngx_rtprop_position_t *pos);
 
 /* The presence set of all connected users. */
 #define NGX_RTPROP_USERS  "$users"

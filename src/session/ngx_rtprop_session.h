@@ -63,8 +63,12 @@ struct ngx_rtprop_protocol_s {
     /* The variant of a location, 0 .. nvariants - 1. */
     ngx_uint_t  (*variant)(ngx_rtprop_loc_conf_t *conf);
 
-    /* First frames after the upgrade (welcome). */
-    void        (*open)(ngx_rtprop_session_t *s);
+    /*
+     * First frames after the upgrade (welcome); called by the hub's opened().
+     * pos: where the session's own channel "user:{id}" stands.
+     */
+    void        (*open)(ngx_rtprop_session_t *s,
+                    struct ngx_rtprop_position_s *pos);
 
     /* One whole message; bytes are valid during the call only. */
     void        (*message)(ngx_rtprop_session_t *s, ngx_str_t *text,
@@ -131,7 +135,6 @@ struct ngx_rtprop_session_s {
     ngx_pool_t                 *pool;
 
     rtprop_identity_t          *user;       /* id, name, role, claims */
-    ngx_queue_t                 peers;      /* hub: sessions of the user */
     ngx_queue_t                 subs;       /* hub: ngx_rtprop_sub_t */
     ngx_queue_t                 cmds;       /* commands not yet answered */
 
@@ -145,6 +148,7 @@ struct ngx_rtprop_session_s {
     uint8_t                     state;      /* ngx_rtprop_session_state_e */
     unsigned                    batch:1;    /* asked for batched events */
     unsigned                    admitted:1; /* counted by the hub */
+    unsigned                    first:1;    /* the user's only one: admit's */
 
     uint32_t                    received;   /* messages */
     uint32_t                    sent;       /* frames */
@@ -167,7 +171,7 @@ struct ngx_rtprop_sessions_s {
               struct ngx_rtprop_admit_s *admit);
     void  (*withdraw)(ngx_rtprop_worker_t *worker, ngx_str_t *user,
               u_char *session);
-    void  (*opened)(ngx_rtprop_session_t *s);   /* after protocol->open */
+    void  (*opened)(ngx_rtprop_session_t *s);   /* calls protocol->open */
     void  (*closed)(ngx_rtprop_session_t *s);   /* once; s is still whole */
 };
 
@@ -179,6 +183,7 @@ typedef struct ngx_rtprop_admit_s {
     u_char                      session[NGX_RTPROP_SESSION_ID];
     ngx_uint_t                  max;
     ngx_int_t                   rc;
+    unsigned                    first:1;    /* out: the user's only session */
     void                      (*done)(struct ngx_rtprop_admit_s *admit);
     void                       *data;
 } ngx_rtprop_admit_t;
@@ -206,6 +211,13 @@ void ngx_rtprop_session_close(ngx_rtprop_session_t *s, ngx_uint_t code,
  */
 ngx_int_t ngx_rtprop_session_send(ngx_rtprop_session_t *s, const char *type,
     json_t *payload);
+
+/*
+ * Takes over a newer identity of the same user (auth:refresh) and its expiry in
+ * ms since the epoch, 0: never.
+ */
+void ngx_rtprop_session_refresh(ngx_rtprop_session_t *s,
+    rtprop_identity_t *user, int64_t expires);
 
 /* Counts a refused message; closes with 4002 past rtprop_errors. */
 void ngx_rtprop_session_refused(ngx_rtprop_session_t *s);

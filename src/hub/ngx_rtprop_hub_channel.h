@@ -1,0 +1,39 @@
+/*
+ * Channels and subscriptions of this worker; for the hub's own files.
+ */
+
+#ifndef _NGX_RTPROP_HUB_CHANNEL_H_INCLUDED_
+#define _NGX_RTPROP_HUB_CHANNEL_H_INCLUDED_
+
+
+#include "hub/ngx_rtprop_hub.h"
+
+
+ngx_int_t ngx_rtprop_hub_channels_init(ngx_rtprop_hub_t *hub);
+
+/* The channel of this name, or NULL. */
+ngx_rtprop_channel_t *ngx_rtprop_hub_channel(ngx_rtprop_hub_t *hub,
+    ngx_str_t *name);
+
+/* The registered kind that a name belongs to, or NULL. */
+ngx_rtprop_kind_t *ngx_rtprop_hub_kind(ngx_rtprop_main_conf_t *rmcf,
+    ngx_str_t *name);
+
+/*
+ * Unlinks and frees a subscription, counts it out in the engine (unless its
+ * join is still under way), and frees the channel with the last one.
+ */
+void ngx_rtprop_hub_sub_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
+
+/* Frees a channel that nobody needs any more. */
+void ngx_rtprop_hub_channel_release(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch);
+
+/*
+ * Subscribes a session that opens to "user:{id}", then lets its protocol send
+ * the first frames.
+ */
+void ngx_rtprop_hub_user_join(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s);
+
+
+#endif /* _NGX_RTPROP_HUB_CHANNEL_H_INCLUDED_ */
