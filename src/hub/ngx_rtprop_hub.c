@@ -327,8 +327,8 @@ ngx_rtprop_hub_closed(ngx_rtprop_session_t *s)
     }
 
     if (s->admitted) {
-        id.len = s->user->id.len;
-        id.data = s->user->id.data;
+        id.len = s->user->id_len;
+        id.data = s->user->data;
 
         ngx_rtprop_hub_withdraw(s->worker, &id, s->id);
     }

@@ -465,8 +465,8 @@ ngx_rtprop_hub_user_join(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s)
     }
 
     o = ngx_pcalloc(pool, sizeof(ngx_rtprop_hub_open_t));
-    id.len = s->user->id.len;
-    id.data = s->user->id.data;
+    id.len = s->user->id_len;
+    id.data = s->user->data;
 
     if (o == NULL
         || ngx_rtprop_hub_channel_name(pool, "user", &id, &o->history.channel)

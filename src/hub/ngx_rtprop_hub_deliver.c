@@ -66,6 +66,8 @@ static void ngx_rtprop_hub_receipts(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_channel_t *ch, ngx_rtprop_sub_t *sub);
 static ngx_uint_t ngx_rtprop_hub_concerns(ngx_rtprop_event_t *ev,
     ngx_rtprop_session_t *s, ngx_uint_t kinds);
+static ngx_uint_t ngx_rtprop_hub_is_user(ngx_str_t *user,
+    ngx_rtprop_session_t *s);
 static void ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev);
 static void ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
@@ -485,11 +487,7 @@ ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
 
     ev = item->ev;
 
-    if (ev->alt_user.len
-        && ev->alt_user.len == s->user->id.len
-        && ngx_memcmp(ev->alt_user.data, s->user->id.data, ev->alt_user.len)
-           == 0)
-    {
+    if (ngx_rtprop_hub_is_user(&ev->alt_user, s)) {
         f = &item->alts[s->variant];
         payload = &ev->alt_payload;
 
@@ -530,9 +528,7 @@ ngx_rtprop_hub_receipts(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch,
         ev = item->ev;
 
         if (!item->receipt
-            || (ev->user.len == s->user->id.len
-                && ngx_memcmp(ev->user.data, s->user->id.data, ev->user.len)
-                   == 0)
+            || ngx_rtprop_hub_is_user(&ev->user, s)
             || !ngx_rtprop_hub_concerns(ev, s, sub->kinds))
         {
             continue;
@@ -559,14 +555,15 @@ ngx_rtprop_hub_concerns(ngx_rtprop_event_t *ev, ngx_rtprop_session_t *s,
         return 0;
     }
 
-    if (ev->skip_user.len && ev->skip_user.len == s->user->id.len
-        && ngx_memcmp(ev->skip_user.data, s->user->id.data, ev->skip_user.len)
-           == 0)
-    {
-        return 0;
-    }
+    return !ngx_rtprop_hub_is_user(&ev->skip_user, s);
+}
 
-    return 1;
+
+static ngx_uint_t
+ngx_rtprop_hub_is_user(ngx_str_t *user, ngx_rtprop_session_t *s)
+{
+    return user->len && user->len == s->user->id_len
+           && ngx_memcmp(user->data, s->user->data, user->len) == 0;
 }
 
 

@@ -1,0 +1,388 @@
+/*
+ * The hub's own commands: ping, auth:refresh, resume.
+ */
+
+#include "base/rtprop_json.h"
+#include "base/rtprop_time.h"
+#include "session/ngx_rtprop_auth.h"
+#include "hub/ngx_rtprop_hub.h"
+#include "hub/ngx_rtprop_hub_channel.h"
+#include "hub/ngx_rtprop_hub_deliver.h"
+
+
+#define NGX_RTPROP_RESUME_CHANNELS  100
+#define NGX_RTPROP_RESUME_EVENTS    1000    /* missed ones of one channel */
+
+
+typedef struct {
+    json_t                     *channels;   /* of the answer */
+    ngx_uint_t                  waiting;    /* channels not yet done */
+} ngx_rtprop_hub_resume_t;
+
+
+static void ngx_rtprop_hub_ping(ngx_rtprop_cmd_t *cmd);
+static void ngx_rtprop_hub_refresh(ngx_rtprop_cmd_t *cmd);
+static void ngx_rtprop_hub_resume(ngx_rtprop_cmd_t *cmd);
+static void ngx_rtprop_hub_resume_one(ngx_rtprop_cmd_t *cmd,
+    const char *name, json_t *place);
+static ngx_int_t ngx_rtprop_hub_resume_place(json_t *place,
+    ngx_rtprop_resume_t *resume);
+static void ngx_rtprop_hub_resume_user(ngx_rtprop_resume_t *resume);
+static void ngx_rtprop_hub_resume_user_read(ngx_rtprop_op_t *op);
+static void ngx_rtprop_hub_resume_count(ngx_rtprop_cmd_t *cmd);
+static json_t *ngx_rtprop_hub_time(void);
+
+
+static const rtprop_field_t  ngx_rtprop_hub_refresh_fields[] = {
+    { "token", RTPROP_FIELD_STRING, RTPROP_FIELD_REQUIRED|RTPROP_FIELD_BARE,
+      1, 8192, NULL, NULL },
+    { NULL, 0, 0, 0, 0, NULL, NULL }
+};
+
+
+static const rtprop_field_t  ngx_rtprop_hub_resume_fields[] = {
+    { "channels", RTPROP_FIELD_OBJECT, RTPROP_FIELD_REQUIRED, 1,
+      NGX_RTPROP_RESUME_CHANNELS, NULL, NULL },
+    { NULL, 0, 0, 0, 0, NULL, NULL }
+};
+
+
+static ngx_rtprop_command_t  ngx_rtprop_hub_commands[] = {
+
+    { .name = ngx_string("ping"),
+      .rate = NGX_RTPROP_RATE_OTHER,
+      .handler = ngx_rtprop_hub_ping },
+
+    { .name = ngx_string("auth:refresh"),
+      .rate = NGX_RTPROP_RATE_OTHER,
+      .fields = ngx_rtprop_hub_refresh_fields,
+      .handler = ngx_rtprop_hub_refresh },
+
+    { .name = ngx_string("resume"),
+      .rate = NGX_RTPROP_RATE_OTHER,
+      .fields = ngx_rtprop_hub_resume_fields,
+      .handler = ngx_rtprop_hub_resume },
+
+    { .name = ngx_null_string }
+};
+
+
+static ngx_rtprop_event_type_t  ngx_rtprop_hub_events[] = {
+    { ngx_string("welcome"),
+      "session_id server_time ping_interval", 0 },
+    { ngx_string("pong"), "server_time", 0 },
+    { ngx_string("auth:refreshed"), "expires_at", 0 },
+    { ngx_string("resumed"), "", 0 },
+    { ngx_string("error"), "retry_after_ms", 0 },
+    { ngx_null_string, NULL, 0 }
+};
+
+
+ngx_int_t
+ngx_rtprop_hub_preconfiguration(ngx_conf_t *cf)
+{
+    if (ngx_rtprop_commands_add(cf, ngx_rtprop_hub_commands, NULL) != NGX_OK
+        || ngx_rtprop_event_types_add(cf, ngx_rtprop_hub_events) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_rtprop_hub_deliver_preconfiguration(cf);
+}
+
+
+static void
+ngx_rtprop_hub_ping(ngx_rtprop_cmd_t *cmd)
+{
+    ngx_rtprop_answer(cmd, NGX_HTTP_OK, "pong",
+                      json_pack("{s:o}", "server_time",
+                                ngx_rtprop_hub_time()), NULL);
+}
+
+
+static void
+ngx_rtprop_hub_refresh(ngx_rtprop_cmd_t *cmd)
+{
+    u_char                 text[RTPROP_TIME_LEN];
+    int64_t                expires;
+    json_t                *at;
+    ngx_str_t              token;
+    const char            *error;
+    rtprop_identity_t     *user;
+    ngx_rtprop_session_t  *s;
+
+    s = cmd->session;
+    token.len = cmd->args[0].str.len;
+    token.data = cmd->args[0].str.data;
+
+    if (ngx_rtprop_auth_token_check(s->conf, cmd->worker->log, &token, &user,
+                                    &expires, &error)
+        != NGX_OK)
+    {
+        ngx_rtprop_refuse(cmd, "not_authorized", error, NULL);
+        return;
+    }
+
+    if (user->id_len != s->user->id_len
+        || ngx_memcmp(user->data, s->user->data, user->id_len) != 0)
+    {
+        rtprop_identity_free(user);
+        ngx_rtprop_refuse(cmd, "not_authorized",
+                          "the token is another user's", NULL);
+        return;
+    }
+
+    ngx_rtprop_session_refresh(s, user, expires);
+
+    if (expires) {
+        rtprop_time_format(expires, text);
+        at = json_stringn((char *) text, RTPROP_TIME_LEN);
+
+    } else {
+        at = json_null();
+    }
+
+    ngx_rtprop_answer(cmd, NGX_HTTP_OK, "auth:refreshed",
+                      json_pack("{s:o}", "expires_at", at), NULL);
+}
+
+
+/* ---------------------------------------------------------------- resume */
+
+static void
+ngx_rtprop_hub_resume(ngx_rtprop_cmd_t *cmd)
+{
+    json_t                   *channels, *place;
+    const char               *name;
+    ngx_rtprop_hub_resume_t  *ctx;
+
+    ctx = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_hub_resume_t));
+
+    if (ctx == NULL) {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    ctx->channels = json_object();
+    cmd->ctx = ctx;
+
+    /* one more than there are, so that the answer waits for the loop's end */
+
+    channels = cmd->args[0].json;
+    ctx->waiting = json_object_size(channels) + 1;
+
+    json_object_foreach(channels, name, place) {
+        ngx_rtprop_hub_resume_one(cmd, name, place);
+    }
+
+    ngx_rtprop_hub_resume_count(cmd);
+}
+
+
+static void
+ngx_rtprop_hub_resume_one(ngx_rtprop_cmd_t *cmd, const char *name,
+    json_t *place)
+{
+    ngx_rtprop_resume_t  *resume;
+
+    resume = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_resume_t));
+
+    if (resume == NULL) {
+        ngx_rtprop_hub_resume_count(cmd);
+        return;
+    }
+
+    resume->cmd = cmd;
+    resume->channel.len = ngx_strlen(name);
+    resume->channel.data = (u_char *) name;
+
+    if (ngx_rtprop_hub_resume_place(place, resume) != NGX_OK) {
+        ngx_rtprop_resume_done(resume, NULL, "invalid_payload");
+        return;
+    }
+
+    ngx_rtprop_hub_channel_id(&resume->channel, &resume->id);
+
+    if (resume->channel.len > 5
+        && ngx_memcmp(resume->channel.data, "user:", 5) == 0)
+    {
+        ngx_rtprop_hub_resume_user(resume);
+        return;
+    }
+
+    resume->kind = ngx_rtprop_hub_kind(cmd->worker->conf, &resume->channel);
+
+    if (resume->kind == NULL || resume->kind->resume == NULL
+        || resume->id.len > NGX_RTPROP_NAME_MAX)
+    {
+        ngx_rtprop_resume_done(resume, NULL, "not_found");
+        return;
+    }
+
+    resume->kind->resume(resume);
+}
+
+
+static ngx_int_t
+ngx_rtprop_hub_resume_place(json_t *place, ngx_rtprop_resume_t *resume)
+{
+    json_t     *epoch, *offset;
+    ngx_str_t   text;
+
+    epoch = json_object_get(place, "epoch");
+    offset = json_object_get(place, "offset");
+
+    if (!json_is_string(epoch) || !json_is_integer(offset)
+        || json_integer_value(offset) < 0)
+    {
+        return NGX_ERROR;
+    }
+
+    text.data = (u_char *) json_string_value(epoch);
+    text.len = json_string_length(epoch);
+
+    resume->epoch = ngx_rtprop_hub_epoch_parse(&text);
+    resume->offset = json_integer_value(offset);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The session's own channel: live since the session opened (sub->start), so
+ * what lies between the client's place and that is what it missed.
+ */
+
+static void
+ngx_rtprop_hub_resume_user(ngx_rtprop_resume_t *resume)
+{
+    ngx_rtprop_join_t     *join;
+    ngx_rtprop_session_t  *s;
+
+    s = resume->cmd->session;
+
+    if (s == NULL || resume->id.len != s->user->id_len
+        || ngx_memcmp(resume->id.data, s->user->data, resume->id.len) != 0)
+    {
+        ngx_rtprop_resume_done(resume, NULL, "not_authorized");
+        return;
+    }
+
+    join = ngx_pcalloc(resume->cmd->pool, sizeof(ngx_rtprop_join_t));
+
+    if (join == NULL) {
+        ngx_rtprop_resume_done(resume, NULL, "unavailable");
+        return;
+    }
+
+    join->cmd = resume->cmd;
+    join->data = resume;
+    join->history.channel = resume->channel;
+    join->history.epoch = resume->epoch;
+    join->history.since = resume->offset;
+    join->history.limit = NGX_RTPROP_RESUME_EVENTS;
+    join->history.op.done = ngx_rtprop_hub_resume_user_read;
+    join->history.op.data = join;
+    join->history.op.pool = resume->cmd->pool;
+
+    s->worker->engine->history(s->worker->engine, &join->history);
+}
+
+
+static void
+ngx_rtprop_hub_resume_user_read(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_join_t *join = op->data;
+
+    ngx_uint_t            i;
+    ngx_rtprop_sub_t     *sub;
+    ngx_rtprop_hub_t     *hub;
+    ngx_rtprop_event_t   *ev;
+    ngx_rtprop_resume_t  *resume;
+
+    resume = join->data;
+    hub = resume->cmd->worker->hub;
+
+    if (op->rc != NGX_OK) {
+        ngx_rtprop_resume_done(resume, NULL, "unavailable");
+        return;
+    }
+
+    sub = resume->cmd->session
+          ? ngx_rtprop_hub_sub(hub, resume->cmd->session, &resume->channel)
+          : NULL;
+
+    for (i = 0; sub && join->history.recovered && i < join->history.nevents;
+         i++)
+    {
+        ev = &join->history.events[i];
+
+        if (ev->offset <= sub->start) {
+            join->replayed += ngx_rtprop_hub_send_event(hub, sub, ev);
+        }
+    }
+
+    ngx_rtprop_resume_done(resume, join, NULL);
+}
+
+
+void
+ngx_rtprop_resume_done(ngx_rtprop_resume_t *resume, ngx_rtprop_join_t *join,
+    const char *code)
+{
+    u_char                    epoch[16];
+    json_t                   *answer;
+    ngx_uint_t                recovered;
+    ngx_rtprop_hub_resume_t  *ctx;
+
+    ctx = resume->cmd->ctx;
+
+    if (code) {
+        answer = json_pack("{s:b, s:n, s:s}", "recovered", 0, "missed",
+                           "code", code);
+
+    } else {
+        recovered = join->history.recovered || join->had;
+        ngx_rtprop_hub_epoch_text(join->history.epoch, epoch);
+
+        answer = json_pack("{s:b, s:o, s:s%, s:I}",
+                           "recovered", (int) recovered,
+                           "missed", recovered
+                                     ? json_integer(join->replayed)
+                                     : json_null(),
+                           "epoch", epoch, (size_t) 16,
+                           "offset", (json_int_t) join->history.offset);
+    }
+
+    (void) json_object_set_new(ctx->channels,
+                               (char *) resume->channel.data, answer);
+
+    ngx_rtprop_hub_resume_count(resume->cmd);
+}
+
+
+static void
+ngx_rtprop_hub_resume_count(ngx_rtprop_cmd_t *cmd)
+{
+    ngx_rtprop_hub_resume_t  *ctx;
+
+    ctx = cmd->ctx;
+
+    if (--ctx->waiting) {
+        return;
+    }
+
+    ngx_rtprop_answer(cmd, NGX_HTTP_OK, "resumed",
+                      json_pack("{s:o}", "channels", ctx->channels), NULL);
+}
+
+
+static json_t *
+ngx_rtprop_hub_time(void)
+{
+    u_char  text[RTPROP_TIME_LEN];
+
+    rtprop_time_format(ngx_rtprop_now(), text);
+
+    return json_stringn((char *) text, RTPROP_TIME_LEN);
+}
