@@ -38,7 +38,7 @@
 #define NGX_RTPROP_EV_VOLATILE   0x01      /* no offset, not in history */
 #define NGX_RTPROP_EV_CONTROL    0x02      /* for the hub, not for clients */
 #define NGX_RTPROP_EV_HIDDEN     0x04      /* kept in history, not delivered */
-#define NGX_RTPROP_EV_RECEIPT    0x08      /* kind's delivered() wants to know */
+#define NGX_RTPROP_EV_RECEIPT    0x08      /* kind wants to know of delivery */
 
 
 struct ngx_rtprop_event_s {
@@ -105,6 +105,10 @@ typedef struct {
  * (and was within limit).  epoch, offset: the channel's position now; a channel
  * that does not exist has offset 0 and an epoch that can be resumed from.
  * Volatile events are never here; hidden ones are, with their flag.
+ *
+ * flags: only events that have all of these NGX_RTPROP_EV_*; before: with tail,
+ * only those with an id below it (0: any).  Neither has a bearing on recovered.
+ * more: there are older ones that fit.
  */
 typedef struct {
     ngx_rtprop_op_t            op;
@@ -114,9 +118,12 @@ typedef struct {
     ngx_uint_t                 limit;      /* 0: position only */
     unsigned                   tail:1;
     unsigned                   subscribe:1;    /* count one subscriber in */
+    ngx_uint_t                 flags;
+    uint64_t                   before;
 
     /* out */
     unsigned                   recovered:1;
+    unsigned                   more:1;
     ngx_rtprop_event_t        *events;
     ngx_uint_t                 nevents;
     uint64_t                   offset;
