@@ -244,6 +244,9 @@ ngx_rtprop_ws_waiting(ngx_rtprop_ws_t *ws)
 
 /* -------------------------------------------------------------- worker --- */
 
+/* The location "rtprop echo" and the counters.  For preconfiguration. */
+ngx_int_t ngx_rtprop_ws_preconfiguration(ngx_conf_t *cf);
+
 /* Makes worker->ws: read buffer, timer wheel.  For init_process. */
 ngx_int_t ngx_rtprop_ws_init_worker(ngx_rtprop_worker_t *worker);
 

@@ -1,0 +1,410 @@
+/*
+ * What goes out: counted frames, and per connection a queue of references that
+ * exists only while something waits.
+ *
+ * Writes are posted, so that what is sent in one turn of the loop leaves in
+ * one system call per connection.  A lone frame, the common case of a fan-out,
+ * is one send() of the shared octets; its node comes from the worker's list.
+ */
+
+#include "ws/ngx_rtprop_ws_worker.h"
+
+
+#define NGX_RTPROP_WS_IOVS       64
+#define NGX_RTPROP_WS_NODES      256    /* taken from the pool at once */
+
+
+static ngx_int_t ngx_rtprop_ws_replace(ngx_rtprop_ws_t *ws,
+    ngx_rtprop_frame_t *f);
+static ngx_uint_t ngx_rtprop_ws_is_full(ngx_rtprop_ws_t *ws, size_t len);
+static ngx_int_t ngx_rtprop_ws_append(ngx_rtprop_ws_t *ws,
+    ngx_rtprop_frame_t *f);
+static ngx_rtprop_ws_node_t *ngx_rtprop_ws_node(ngx_rtprop_ws_worker_t *w);
+static ssize_t ngx_rtprop_ws_write(ngx_rtprop_ws_t *ws);
+static ssize_t ngx_rtprop_ws_writev(ngx_rtprop_ws_t *ws);
+static void ngx_rtprop_ws_shift(ngx_rtprop_ws_t *ws);
+
+
+ngx_rtprop_frame_t *
+ngx_rtprop_frame_create(size_t size)
+{
+    ngx_rtprop_frame_t  *f;
+
+    if (size > RTPROP_WS_MESSAGE_MAX) {
+        return NULL;
+    }
+
+    f = ngx_alloc(sizeof(ngx_rtprop_frame_t) + RTPROP_WS_SERVER_HEAD_MAX
+                  + size, ngx_cycle->log);
+    if (f == NULL) {
+        return NULL;
+    }
+
+    f->refs = 1;
+    f->len = 0;
+    f->replace = 0;
+    f->text.data = f->data + RTPROP_WS_SERVER_HEAD_MAX;
+    f->text.len = 0;
+    f->wire = f->text.data;
+
+    return f;
+}
+
+
+void
+ngx_rtprop_frame_seal(ngx_rtprop_frame_t *f, ngx_uint_t opcode, size_t len)
+{
+    size_t  head;
+
+    head = rtprop_ws_frame_head_len(len);
+
+    f->text.len = len;
+    f->wire = f->text.data - head;
+    f->len = (uint32_t) (head + len);
+
+    (void) rtprop_ws_frame_head(f->wire, RTPROP_WS_FIN | opcode, len);
+}
+
+
+ngx_rtprop_frame_t *
+ngx_rtprop_frame_copy(ngx_uint_t opcode, const u_char *data, size_t len)
+{
+    ngx_rtprop_frame_t  *f;
+
+    f = ngx_rtprop_frame_create(len);
+
+    if (f) {
+        ngx_memcpy(f->text.data, data, len);
+        ngx_rtprop_frame_seal(f, opcode, len);
+    }
+
+    return f;
+}
+
+
+ngx_int_t
+ngx_rtprop_ws_send(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
+{
+    if (ws->state != NGX_RTPROP_WS_OPEN) {
+        return NGX_ERROR;
+    }
+
+    if (f->replace && ws->replaceable
+        && ngx_rtprop_ws_replace(ws, f) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (ws->first && ngx_rtprop_ws_is_full(ws, f->len)) {
+        ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
+                      "client reads too slowly, %uD octets wait",
+                      ws->waiting);
+
+        ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_SLOW, 1);
+        ngx_rtprop_ws_close(ws, RTPROP_WS_TRY_LATER, "too slow");
+
+        return NGX_ERROR;
+    }
+
+    if (ngx_rtprop_ws_append(ws, f) != NGX_OK) {
+        ngx_rtprop_ws_close(ws, RTPROP_WS_INTERNAL, NULL);
+        return NGX_ERROR;
+    }
+
+    ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_SENT, 1);
+
+    if (ws->waiting <= ws->conf->queue_soft) {
+        return NGX_OK;
+    }
+
+    if (ws->handler->backpressure) {
+        ws->paused = 1;
+    }
+
+    if (!ws->over_soft) {
+        ws->over_soft = 1;
+        ws->soft = ngx_rtprop_ws_now();
+        ngx_rtprop_ws_wheel_move(ws);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A volatile frame takes the place of its elder, so that a receiver who falls
+ * behind is not kept from the newest by a stream of newer ones.
+ */
+
+static ngx_int_t
+ngx_rtprop_ws_replace(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
+{
+    ngx_rtprop_ws_node_t  *node;
+
+    node = ws->first;
+
+    /* the first may be half sent */
+
+    if (ws->sent || ws->connection->ssl) {
+        node = node->next;
+    }
+
+    for ( /* void */ ; node; node = node->next) {
+        if (node->frame->replace == f->replace) {
+            ws->waiting += f->len - node->frame->len;
+
+            ngx_rtprop_frame_unref(node->frame);
+            node->frame = ngx_rtprop_frame_ref(f);
+
+            ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_REPLACED, 1);
+
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * A burst of one turn is no slowness: before the limit strikes the socket is
+ * asked.  A lost connection is left to the posted write.
+ */
+
+static ngx_uint_t
+ngx_rtprop_ws_is_full(ngx_rtprop_ws_t *ws, size_t len)
+{
+    size_t  hard;
+
+    hard = ws->handler->backpressure ? RTPROP_WS_MESSAGE_MAX
+                                     : ws->conf->queue_hard;
+
+    if (ws->waiting + len <= hard) {
+        return 0;
+    }
+
+    (void) ngx_rtprop_ws_flush(ws);
+
+    return ws->first && ws->waiting + len > hard;
+}
+
+
+void
+ngx_rtprop_ws_queue(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
+{
+    if (f) {
+        (void) ngx_rtprop_ws_append(ws, f);
+        ngx_rtprop_frame_unref(f);
+    }
+}
+
+
+static ngx_int_t
+ngx_rtprop_ws_append(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
+{
+    ngx_event_t           *wev;
+    ngx_rtprop_ws_node_t  *node;
+
+    node = ngx_rtprop_ws_node(ws->worker);
+
+    if (node == NULL) {
+        return NGX_ERROR;
+    }
+
+    node->next = NULL;
+    node->frame = ngx_rtprop_frame_ref(f);
+
+    if (ws->first == NULL) {
+        ws->first = node;
+
+    } else {
+        ws->last->next = node;
+    }
+
+    ws->last = node;
+    ws->waiting += f->len;
+    ws->replaceable += (f->replace != 0 && ws->replaceable < 0xffff);
+
+    wev = ws->connection->write;
+
+    if (wev->ready) {
+        ngx_post_event(wev, &ngx_posted_events);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_rtprop_ws_node_t *
+ngx_rtprop_ws_node(ngx_rtprop_ws_worker_t *w)
+{
+    ngx_uint_t             i;
+    ngx_rtprop_ws_node_t  *node;
+
+    if (w->free == NULL) {
+        node = ngx_palloc(w->worker->pool, NGX_RTPROP_WS_NODES
+                                           * sizeof(ngx_rtprop_ws_node_t));
+        if (node == NULL) {
+            return NULL;
+        }
+
+        for (i = 0; i < NGX_RTPROP_WS_NODES; i++) {
+            node[i].next = w->free;
+            w->free = &node[i];
+        }
+    }
+
+    node = w->free;
+    w->free = node->next;
+
+    return node;
+}
+
+
+ngx_int_t
+ngx_rtprop_ws_flush(ngx_rtprop_ws_t *ws)
+{
+    ssize_t       n;
+    ngx_event_t  *wev;
+
+    wev = ws->connection->write;
+
+    while (ws->first && wev->ready) {
+
+        n = ngx_rtprop_ws_write(ws);
+
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (n == NGX_AGAIN || n == 0) {
+            wev->ready = 0;
+            break;
+        }
+
+        ws->sent += (uint32_t) n;
+        ws->waiting -= (uint32_t) n;
+
+        while (ws->first && ws->sent >= ws->first->frame->len) {
+            ws->sent -= ws->first->frame->len;
+            ngx_rtprop_ws_shift(ws);
+        }
+    }
+
+    return ws->first ? NGX_AGAIN : NGX_OK;
+}
+
+
+/*
+ * Under TLS each frame is written by itself: OpenSSL wants the very same octets
+ * again after a write that would have blocked.
+ */
+
+static ssize_t
+ngx_rtprop_ws_write(ngx_rtprop_ws_t *ws)
+{
+    ngx_connection_t    *c;
+    ngx_rtprop_frame_t  *f;
+
+    c = ws->connection;
+
+    if (ws->first->next && c->ssl == NULL) {
+        return ngx_rtprop_ws_writev(ws);
+    }
+
+    f = ws->first->frame;
+
+    return c->send(c, f->wire + ws->sent, f->len - ws->sent);
+}
+
+
+static ssize_t
+ngx_rtprop_ws_writev(ngx_rtprop_ws_t *ws)
+{
+    ssize_t                n;
+    ngx_uint_t             i;
+    ngx_iovec_t            vec;
+    struct iovec           iovs[NGX_RTPROP_WS_IOVS];
+    ngx_connection_t      *c;
+    ngx_rtprop_ws_node_t  *node;
+
+    c = ws->connection;
+    vec.iovs = iovs;
+    vec.nalloc = NGX_RTPROP_WS_IOVS;
+    vec.size = 0;
+
+    node = ws->first;
+
+    for (i = 0; node && i < NGX_RTPROP_WS_IOVS; i++, node = node->next) {
+        iovs[i].iov_base = node->frame->wire;
+        iovs[i].iov_len = node->frame->len;
+        vec.size += node->frame->len;
+    }
+
+    iovs[0].iov_base = ws->first->frame->wire + ws->sent;
+    iovs[0].iov_len -= ws->sent;
+    vec.size -= ws->sent;
+    vec.count = i;
+
+    n = ngx_writev(c, &vec);
+
+    if (n > 0) {
+        c->sent += n;
+
+        if ((size_t) n < vec.size) {
+            c->write->ready = 0;
+        }
+    }
+
+    return n;
+}
+
+
+void
+ngx_rtprop_ws_drop(ngx_rtprop_ws_t *ws, ngx_uint_t keep)
+{
+    ngx_rtprop_ws_node_t  *first;
+
+    first = NULL;
+
+    if (keep && ws->first && (ws->sent || ws->connection->ssl)) {
+        first = ws->first;
+        ws->first = first->next;
+    }
+
+    while (ws->first) {
+        ngx_rtprop_ws_shift(ws);
+    }
+
+    ws->last = first;
+    ws->waiting = 0;
+    ws->replaceable = 0;
+
+    if (first) {
+        first->next = NULL;
+        ws->first = first;
+        ws->waiting = first->frame->len - ws->sent;
+        return;
+    }
+
+    ws->sent = 0;
+}
+
+
+static void
+ngx_rtprop_ws_shift(ngx_rtprop_ws_t *ws)
+{
+    ngx_rtprop_ws_node_t  *node;
+
+    node = ws->first;
+    ws->first = node->next;
+
+    if (node->frame->replace && ws->replaceable) {
+        ws->replaceable--;
+    }
+
+    ngx_rtprop_frame_unref(node->frame);
+
+    node->next = ws->worker->free;
+    ws->worker->free = node;
+}
