@@ -1,0 +1,440 @@
+/*
+ * {"format":1, "tag":"9f3ab2c1d0e4", "count":17,
+ *  "participants":[{"id":...,"name":...,"avatar":...,"role":...}, ...],
+ *  "property_id":..., "title":...,
+ *  "marks":{"u1":[seq, own, read_at], ...},
+ *  "recent":[["u1", client_message_id or null, created_at], ...]}
+ *
+ * "count" is the number of the newest message, "recent" the newest messages,
+ * newest first.  A mark is the number up to which a user has read, and how
+ * many of the later ones are the user's own.
+ */
+
+
+#include "features/chat/rtprop_chat.h"
+
+#include "base/rtprop_json.h"
+
+
+#define RTPROP_CHAT_FORMAT  1
+#define RTPROP_CHAT_DEPTH   8
+
+
+static int rtprop_chat_valid(const json_t *doc);
+static int rtprop_chat_valid_marks(const json_t *marks, int64_t count);
+static int rtprop_chat_valid_recent(const json_t *recent, int64_t count);
+static json_t *rtprop_chat_person(const json_t *item, rtprop_invalid_t *why);
+static int rtprop_chat_person_field(json_t *person, const json_t *item,
+    const char *key, size_t max);
+static json_t *rtprop_chat_people(const json_t *list, rtprop_invalid_t *why);
+static int rtprop_chat_labels(json_t *fresh, const json_t *body,
+    rtprop_invalid_t *why);
+static json_t *rtprop_chat_leavers(json_t *doc, json_t *people);
+
+
+json_t *
+rtprop_chat_create(const rtprop_str_t *tag)
+{
+    size_t         i;
+    unsigned char  c;
+
+    if (tag->len == 0 || tag->len > RTPROP_CHAT_TAG_LEN) {
+        return NULL;
+    }
+
+    for (i = 0; i < tag->len; i++) {
+        c = tag->data[i];
+
+        if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a'
+                                         && (c | 0x20) <= 'z'))
+        {
+            return NULL;
+        }
+    }
+
+    return json_pack("{si, ss%, si, s[], sn, sn, s{}, s[]}",
+                     "format", RTPROP_CHAT_FORMAT,
+                     "tag", (char *) tag->data, tag->len,
+                     "count", 0,
+                     "participants",
+                     "property_id",
+                     "title",
+                     "marks",
+                     "recent");
+}
+
+
+json_t *
+rtprop_chat_parse(const char *text, size_t len)
+{
+    json_t      *doc;
+    const char  *err;
+
+    doc = rtprop_json_load((const unsigned char *) text, len,
+                           RTPROP_CHAT_DEPTH, &err);
+
+    if (doc && !rtprop_chat_valid(doc)) {
+        json_decref(doc);
+        return NULL;
+    }
+
+    return doc;
+}
+
+
+static int
+rtprop_chat_valid(const json_t *doc)
+{
+    size_t             i;
+    json_t            *people, *person;
+    int64_t            count;
+    rtprop_str_t       tag;
+    rtprop_invalid_t   why;
+
+    if (json_integer_value(json_object_get(doc, "format"))
+        != RTPROP_CHAT_FORMAT
+        || rtprop_json_get_string(doc, "tag", &tag) != RTPROP_OK
+        || tag.len == 0 || tag.len > RTPROP_CHAT_TAG_LEN
+        || rtprop_json_get_int(doc, "count", &count) != RTPROP_OK
+        || count < 0)
+    {
+        return 0;
+    }
+
+    people = json_object_get(doc, "participants");
+
+    if (!json_is_array(people)
+        || json_array_size(people) > RTPROP_CHAT_PARTICIPANTS)
+    {
+        return 0;
+    }
+
+    json_array_foreach (people, i, person) {
+        person = rtprop_chat_person(person, &why);
+
+        if (person == NULL) {
+            return 0;
+        }
+
+        json_decref(person);
+    }
+
+    return rtprop_chat_valid_marks(json_object_get(doc, "marks"), count)
+           && rtprop_chat_valid_recent(json_object_get(doc, "recent"), count);
+}
+
+
+static int
+rtprop_chat_valid_marks(const json_t *marks, int64_t count)
+{
+    void     *iter;
+    json_t   *mark;
+    int64_t   seq, own, read_at;
+
+    if (!json_is_object(marks)
+        || json_object_size(marks) > RTPROP_CHAT_PARTICIPANTS)
+    {
+        return 0;
+    }
+
+    for (iter = json_object_iter((json_t *) marks);
+         iter;
+         iter = json_object_iter_next((json_t *) marks, iter))
+    {
+        mark = json_object_iter_value(iter);
+
+        if (rtprop_json_int(json_array_get(mark, 0), &seq) != RTPROP_OK
+            || rtprop_json_int(json_array_get(mark, 1), &own) != RTPROP_OK
+            || rtprop_json_int(json_array_get(mark, 2), &read_at) != RTPROP_OK
+            || seq < 0 || own < 0 || seq + own > count)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+rtprop_chat_valid_recent(const json_t *recent, int64_t count)
+{
+    size_t    i;
+    json_t   *item, *client;
+    int64_t   created_at;
+
+    if (!json_is_array(recent)
+        || json_array_size(recent) > RTPROP_CHAT_RECENT
+        || (int64_t) json_array_size(recent) > count)
+    {
+        return 0;
+    }
+
+    json_array_foreach (recent, i, item) {
+        client = json_array_get(item, 1);
+
+        if (!json_is_string(json_array_get(item, 0))
+            || !(json_is_string(client) || json_is_null(client))
+            || rtprop_json_int(json_array_get(item, 2), &created_at)
+               != RTPROP_OK)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+rtprop_chat_replace(json_t *doc, const json_t *body, json_t **removed,
+    rtprop_invalid_t *why)
+{
+    json_t  *people, *fresh;
+
+    *removed = NULL;
+
+    people = rtprop_chat_people(rtprop_json_get(body, "participants"), why);
+    if (people == NULL) {
+        return RTPROP_ERROR;
+    }
+
+    fresh = json_pack("{so}", "participants", people);
+    if (fresh == NULL) {
+        why->field = NULL;
+        return RTPROP_ERROR;
+    }
+
+    if (rtprop_chat_labels(fresh, body, why) != RTPROP_OK) {
+        json_decref(fresh);
+        return RTPROP_ERROR;
+    }
+
+    why->field = NULL;
+
+    *removed = rtprop_chat_leavers(doc, people);
+
+    if (*removed == NULL || json_object_update(doc, fresh) != 0) {
+        json_decref(*removed);
+        json_decref(fresh);
+        *removed = NULL;
+        return RTPROP_ERROR;
+    }
+
+    json_decref(fresh);
+
+    return RTPROP_OK;
+}
+
+
+static json_t *
+rtprop_chat_people(const json_t *list, rtprop_invalid_t *why)
+{
+    size_t   i;
+    json_t  *people, *item, *person, *id;
+
+    why->field = "participants";
+    why->message = "participants must be 1 to 1000 persons or ids";
+
+    if (!json_is_array(list) || json_array_size(list) == 0
+        || json_array_size(list) > RTPROP_CHAT_PARTICIPANTS)
+    {
+        return NULL;
+    }
+
+    people = json_array();
+
+    json_array_foreach (list, i, item) {
+        person = rtprop_chat_person(item, why);
+
+        if (person) {
+            id = json_object_get(person, "id");
+
+            if (rtprop_chat_find(people, json_string_value(id),
+                                 json_string_length(id)))
+            {
+                why->message = "participants must differ";
+                json_decref(person);
+                person = NULL;
+            }
+        }
+
+        if (person == NULL || json_array_append_new(people, person) != 0) {
+            json_decref(people);
+            return NULL;
+        }
+    }
+
+    return people;
+}
+
+
+/* A participant as it is kept, of an object or a bare id. */
+
+static json_t *
+rtprop_chat_person(const json_t *item, rtprop_invalid_t *why)
+{
+    int            rc;
+    json_t        *person;
+    rtprop_str_t   id;
+    unsigned char  buf[RTPROP_JSON_INT_LEN];
+
+    rc = json_is_object(item) ? rtprop_json_get_id(item, "id", &id, buf)
+                              : rtprop_json_id(item, &id, buf);
+
+    if (rc != RTPROP_OK) {
+        why->message = "each participant must have an id";
+        return NULL;
+    }
+
+    person = json_pack("{ss%}", "id", (char *) id.data, id.len);
+
+    if (person
+        && rtprop_chat_person_field(person, item, "name",
+                                    RTPROP_CHAT_NAME_LEN) == RTPROP_OK
+        && rtprop_chat_person_field(person, item, "avatar",
+                                    RTPROP_CHAT_AVATAR_LEN) == RTPROP_OK
+        && rtprop_chat_person_field(person, item, "role",
+                                    RTPROP_JSON_ID_MAX) == RTPROP_OK)
+    {
+        return person;
+    }
+
+    why->message = "name, avatar and role of a participant must be texts";
+    json_decref(person);
+
+    return NULL;
+}
+
+
+static int
+rtprop_chat_person_field(json_t *person, const json_t *item, const char *key,
+    size_t max)
+{
+    int           rc;
+    json_t       *value;
+    rtprop_str_t  s;
+
+    rc = json_is_object(item) ? rtprop_json_get_string(item, key, &s)
+                              : RTPROP_DECLINED;
+
+    if (rc == RTPROP_ERROR || (rc == RTPROP_OK && s.len > max)) {
+        return RTPROP_ERROR;
+    }
+
+    value = (rc == RTPROP_OK) ? json_stringn((char *) s.data, s.len)
+                              : json_null();
+
+    return json_object_set_new(person, key, value) == 0 ? RTPROP_OK
+                                                        : RTPROP_ERROR;
+}
+
+
+static int
+rtprop_chat_labels(json_t *fresh, const json_t *body, rtprop_invalid_t *why)
+{
+    int            rc;
+    json_t        *value;
+    rtprop_str_t   s;
+    unsigned char  buf[RTPROP_JSON_INT_LEN];
+
+    why->field = "property_id";
+    why->message = "property_id must be an id";
+
+    rc = rtprop_json_get_id(body, "property_id", &s, buf);
+
+    if (rc == RTPROP_ERROR) {
+        return RTPROP_ERROR;
+    }
+
+    value = (rc == RTPROP_OK) ? json_stringn((char *) s.data, s.len)
+                              : json_null();
+
+    if (json_object_set_new(fresh, "property_id", value) != 0) {
+        return RTPROP_ERROR;
+    }
+
+    why->field = "title";
+    why->message = "title must be a text of up to 1000 bytes";
+
+    rc = rtprop_json_get_string(body, "title", &s);
+
+    if (rc == RTPROP_ERROR
+        || (rc == RTPROP_OK && s.len > RTPROP_CHAT_TITLE_LEN))
+    {
+        return RTPROP_ERROR;
+    }
+
+    value = (rc == RTPROP_OK) ? json_stringn((char *) s.data, s.len)
+                              : json_null();
+
+    return json_object_set_new(fresh, "title", value) == 0 ? RTPROP_OK
+                                                           : RTPROP_ERROR;
+}
+
+
+/* Forgets the marks of those who are not among "people"; lists them. */
+
+static json_t *
+rtprop_chat_leavers(json_t *doc, json_t *people)
+{
+    size_t   i;
+    json_t  *list, *marks, *person, *id;
+
+    list = json_array();
+    marks = json_object_get(doc, "marks");
+
+    json_array_foreach (rtprop_chat_participants(doc), i, person) {
+        id = json_object_get(person, "id");
+
+        if (rtprop_chat_find(people, json_string_value(id),
+                             json_string_length(id)))
+        {
+            continue;
+        }
+
+        json_object_del(marks, json_string_value(id));
+
+        if (json_array_append(list, id) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+
+json_t *
+rtprop_chat_participants(const json_t *doc)
+{
+    return json_object_get(doc, "participants");
+}
+
+
+json_t *
+rtprop_chat_participant(const json_t *doc, const rtprop_str_t *user)
+{
+    return rtprop_chat_find(rtprop_chat_participants(doc),
+                            (char *) user->data, user->len);
+}
+
+
+json_t *
+rtprop_chat_find(const json_t *people, const char *id, size_t len)
+{
+    size_t   i;
+    json_t  *person, *value;
+
+    json_array_foreach (people, i, person) {
+        value = json_object_get(person, "id");
+
+        if (json_string_length(value) == len
+            && len && memcmp(json_string_value(value), id, len) == 0)
+        {
+            return person;
+        }
+    }
+
+    return NULL;
+}
