@@ -44,7 +44,7 @@ SRCDIR  := $(OUT)/nginx-src
 NGINX   := $(OBJ)/nginx
 endif
 
-CC_PKG  := $(if $(findstring clang,$(CC)),clang,gcc)
+CC_PKG  := $(firstword $(CC)):$(if $(findstring clang,$(CC)),clang,gcc)
 ifneq ($(findstring clang,$(CC)),)
 SAN_PKG := libclang-rt-14-dev
 endif
@@ -52,7 +52,8 @@ PKGS    := $(CC_PKG) libc6-dev libjansson-dev libssl-dev libpcre2-dev \
            zlib1g-dev $(if $(NGX_SRC),,nginx nginx-dev)
 UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
            libpcre2-dev zlib1g-dev perl
-TEST_PKGS := perl libio-socket-ssl-perl openssl clang gcc chromium nodejs npm
+TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
+           chromium:chromium node:nodejs npm:npm
 
 UNIT    := $(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/test_*.c))
 
@@ -69,9 +70,9 @@ run: module  ## build, start nginx with the demo page, print its address
 stop:  ## stop what "make run" started
 	@tools/demo.sh stop $(OUT)/run
 
-test:  ## build, then all tests: unit, style, nginx, browser
+test:  ## build, then all tests: unit, style, client, nginx, browser
 	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(TEST_PKGS)
-	@t/run module unit style nginx browser
+	@t/run module unit style client nginx browser
 
 unit:  ## only the unit tests of pure files, under sanitizers
 	@tools/need.sh $(UNIT_PKGS)

@@ -1,7 +1,8 @@
 #!/bin/bash
 #
 # need.sh PACKAGE...: installs those Debian packages that are missing, and
-# names them first.  Works as root, and as a user who may sudo.
+# names them first.  COMMAND:PACKAGE is missing only if there is no such command
+# either.  Works as root, and as a user who may sudo.
 
 set -eu
 
@@ -12,6 +13,13 @@ fi
 missing=
 
 for package in $(printf '%s\n' "$@" | sort -u); do
+    case $package in
+    *:*)
+        ! command -v "${package%:*}" >/dev/null || continue
+        package=${package#*:}
+        ;;
+    esac
+
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) \
         || status=absent
     [ "$status" = installed ] || missing="$missing $package"
