@@ -9,28 +9,18 @@
 #include "ws/ngx_rtprop_ws_worker.h"
 
 
-/* Between the 101 and the handover; in the request's pool. */
-
-typedef struct {
-    ngx_http_request_t    *request;
-    ngx_rtprop_ws_t       *ws;
-    ngx_event_handler_pt   read;        /* the request's own handlers */
-    ngx_event_handler_pt   write;
-} ngx_rtprop_ws_handover_t;
-
-
 static ngx_int_t ngx_rtprop_ws_push(ngx_http_request_t *r, const char *name,
     u_char *value, size_t len);
 static ngx_int_t ngx_rtprop_ws_switch(ngx_http_request_t *r,
     const rtprop_ws_handshake_t *hs, ngx_str_t *subprotocol);
-static void ngx_rtprop_ws_block_reading(ngx_event_t *rev);
+static void ngx_rtprop_ws_forget(void *data);
+static ngx_rtprop_ws_t *ngx_rtprop_ws_of_request(ngx_http_request_t *r);
 static void ngx_rtprop_ws_handover(ngx_event_t *wev);
 static ngx_int_t ngx_rtprop_ws_sent(ngx_http_request_t *r, ngx_event_t *wev);
 static void ngx_rtprop_ws_take_over(ngx_http_request_t *r,
     ngx_rtprop_ws_t *ws);
 static void ngx_rtprop_ws_free_buffers(ngx_connection_t *c,
     ngx_http_connection_t *hc);
-static void ngx_rtprop_ws_abandon(ngx_rtprop_ws_handover_t *h);
 
 
 ngx_int_t
@@ -200,29 +190,29 @@ ngx_int_t
 ngx_rtprop_ws_upgrade(ngx_http_request_t *r, ngx_rtprop_ws_t *ws,
     const rtprop_ws_handshake_t *hs, ngx_str_t *subprotocol)
 {
-    ngx_connection_t          *c;
-    ngx_rtprop_ws_handover_t  *h;
+    ngx_event_t         *wev;
+    ngx_http_cleanup_t  *cln;
 
-    c = r->connection;
-    ws->connection = c;
+    ws->connection = r->connection;
     ws->state = NGX_RTPROP_WS_UPGRADING;
 
-    h = ngx_palloc(r->pool, sizeof(ngx_rtprop_ws_handover_t));
+    cln = ngx_http_cleanup_add(r, 0);
 
-    if (h == NULL || ngx_rtprop_ws_switch(r, hs, subprotocol) != NGX_OK) {
+    if (cln == NULL || ngx_rtprop_ws_switch(r, hs, subprotocol) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    h->request = r;
-    h->ws = ws;
-    h->read = c->read->handler;
-    h->write = c->write->handler;
+    cln->handler = ngx_rtprop_ws_forget;
+    cln->data = ws;
 
-    c->data = h;
-    c->read->handler = ngx_rtprop_ws_block_reading;
-    c->write->handler = ngx_rtprop_ws_handover;
+    /* c->data stays the request, which nginx is still to finish with */
 
-    ngx_post_event(c->write, &ngx_posted_events);
+    r->read_event_handler = ngx_http_block_reading;
+
+    wev = r->connection->write;
+    wev->handler = ngx_rtprop_ws_handover;
+
+    ngx_post_event(wev, &ngx_posted_events);
 
     return NGX_OK;
 }
@@ -281,26 +271,46 @@ ngx_rtprop_ws_switch(ngx_http_request_t *r, const rtprop_ws_handshake_t *hs,
 }
 
 
+/* The request ended before the handover. */
+
 static void
-ngx_rtprop_ws_block_reading(ngx_event_t *rev)
+ngx_rtprop_ws_forget(void *data)
 {
-    if ((ngx_event_flags & NGX_USE_LEVEL_EVENT) && rev->active) {
-        (void) ngx_del_event(rev, NGX_READ_EVENT, 0);
+    ngx_rtprop_ws_t *ws = data;
+
+    ws->state = NGX_RTPROP_WS_DEAD;
+    ws->told = 1;
+    ws->handler->closed(ws, RTPROP_WS_ABNORMAL);
+}
+
+
+/* Takes the connection out of the request's cleanups. */
+
+static ngx_rtprop_ws_t *
+ngx_rtprop_ws_of_request(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t  *cln;
+
+    for (cln = r->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_rtprop_ws_forget) {
+            cln->handler = NULL;
+            return cln->data;
+        }
     }
+
+    return NULL;
 }
 
 
 static void
 ngx_rtprop_ws_handover(ngx_event_t *wev)
 {
-    ngx_int_t                  rc;
-    ngx_connection_t          *c;
-    ngx_http_request_t        *r;
-    ngx_rtprop_ws_handover_t  *h;
+    ngx_int_t            rc;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
 
     c = wev->data;
-    h = c->data;
-    r = h->request;
+    r = c->data;
 
     rc = ngx_rtprop_ws_sent(r, wev);
 
@@ -316,11 +326,13 @@ ngx_rtprop_ws_handover(ngx_event_t *wev)
     }
 
     if (rc == NGX_ERROR) {
-        ngx_rtprop_ws_abandon(h);
+        wev->handler = c->read->handler;
+        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_run_posted_requests(c);
         return;
     }
 
-    ngx_rtprop_ws_take_over(r, h->ws);
+    ngx_rtprop_ws_take_over(r, ngx_rtprop_ws_of_request(r));
 }
 
 
@@ -443,30 +455,4 @@ ngx_rtprop_ws_free_buffers(ngx_connection_t *c, ngx_http_connection_t *hc)
     }
 
 #endif
-}
-
-
-/* The 101 did not get out: gives the connection back to the request. */
-
-static void
-ngx_rtprop_ws_abandon(ngx_rtprop_ws_handover_t *h)
-{
-    ngx_rtprop_ws_t     *ws;
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = h->request;
-    ws = h->ws;
-    c = r->connection;
-
-    ws->state = NGX_RTPROP_WS_DEAD;
-    ws->told = 1;
-    ws->handler->closed(ws, RTPROP_WS_ABNORMAL);
-
-    c->data = r;
-    c->read->handler = h->read;
-    c->write->handler = h->write;
-
-    ngx_http_finalize_request(r, NGX_ERROR);
-    ngx_http_run_posted_requests(c);
 }
