@@ -209,8 +209,12 @@ export class Conversation extends Emitter {
         }
 
         if (!message.mine) {
-            this.typing.delete(String(message.sender.id));
             this.unread++;
+
+            if (this.typing.delete(String(message.sender.id))) {
+                this.emit('typing');
+            }
+
             this.emit('message', message);
         }
 
