@@ -389,7 +389,8 @@ sub parse_frame {
     substr $$in, 0, $at + $length, '';
 
     if ($frame->{opcode} == CLOSE) {
-        my ($code, $reason) = unpack 'na*', $frame->{payload};
+        my ($code, $reason) = $length > 1 ? unpack 'na*', $frame->{payload}
+                            : ();
         @{$self}{qw(close_code close_reason)} = ($code // 1005, $reason // '');
     }
 
