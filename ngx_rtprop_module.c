@@ -269,7 +269,8 @@ ngx_module_t  ngx_rtprop_module = {
 static ngx_int_t
 ngx_rtprop_preconfiguration(ngx_conf_t *cf)
 {
-    if (ngx_rtprop_session_preconfiguration(cf) != NGX_OK
+    if (ngx_rtprop_ws_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_session_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_hub_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_engine_shm_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_http_preconfiguration(cf) != NGX_OK)
@@ -428,6 +429,7 @@ ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ws->queue_hard = conf->queue_hard;
     ws->queue_soft = conf->queue_soft;
     ws->queue_soft_time = conf->queue_soft_time;
+    ws->close_timeout = NGX_RTPROP_WS_CLOSE_TIMEOUT;
 
     conf->ws = ws;
 
@@ -609,6 +611,7 @@ ngx_rtprop_exit_process(ngx_cycle_t *cycle)
     rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_rtprop_module);
 
     if (rmcf && rmcf->worker) {
+        ngx_rtprop_ws_exit_worker(rmcf->worker);
         ngx_rtprop_zone_exit_worker(rmcf->worker);
     }
 }

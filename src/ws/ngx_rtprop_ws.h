@@ -22,6 +22,8 @@ typedef struct ngx_rtprop_ws_node_s  ngx_rtprop_ws_node_t;
 
 /* -------------------------------------------------------------- limits --- */
 
+#define NGX_RTPROP_WS_CLOSE_TIMEOUT  5000
+
 /* Lives as long as the configuration cycle; times are in ms. */
 
 typedef struct {
