@@ -196,4 +196,17 @@ ngx_rtprop_now(void)
 }
 
 
+/* Microseconds of a clock that never jumps: for latencies. */
+
+static inline uint64_t
+ngx_rtprop_usec(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
 #endif /* _NGX_RTPROP_H_INCLUDED_ */

@@ -37,7 +37,8 @@ typedef struct {
 
     /*
      * NULL, or called in place of the common refusal when a check before the
-     * handler fails (a bid's refusal is an event of its own); it ends cmd.
+     * handler fails (a bid's refusal is an event of its own); it ends cmd,
+     * and takes extra's reference (NULL: none).  cmd->args may be NULL.
      */
     void                      (*refused)(ngx_rtprop_cmd_t *cmd,
                                     const char *code, const char *message,
@@ -96,7 +97,10 @@ struct ngx_rtprop_cmd_s {
 };
 
 
-/* Registration, in preconfiguration; tables end with an empty name or path. */
+/*
+ * Registration, in preconfiguration; tables end with an empty name or path.
+ * Their entries are copied, and data is that of the copy.
+ */
 ngx_int_t ngx_rtprop_commands_add(ngx_conf_t *cf,
     ngx_rtprop_command_t *commands, void *data);
 ngx_int_t ngx_rtprop_resources_add(ngx_conf_t *cf,
@@ -105,20 +109,31 @@ ngx_int_t ngx_rtprop_resources_add(ngx_conf_t *cf,
 /* Freezes the hash of names; called by the core's postconfiguration. */
 ngx_int_t ngx_rtprop_commands_freeze(ngx_conf_t *cf);
 
+/* The command of this name or alias, or NULL. */
+const ngx_rtprop_command_t *ngx_rtprop_command_find(
+    ngx_rtprop_worker_t *worker, ngx_str_t *name);
+
+/* What frees commands; called by ngx_rtprop_session_init_worker(). */
+void ngx_rtprop_command_init_worker(ngx_rtprop_worker_t *worker);
+
+/* The session has closed: its commands go on without it. */
+void ngx_rtprop_commands_cut(ngx_rtprop_session_t *s);
+
 /*
  * A decoded command of a session: looks it up, checks rate, role, fields, and
- * calls the handler or refuses.  payload's reference is taken over; id is raw
- * JSON (or empty), copied.
+ * calls the handler or refuses.  payload's reference is taken over (NULL:
+ * none); id is raw JSON (or empty), copied, as is name.
  */
 void ngx_rtprop_command_dispatch(ngx_rtprop_session_t *s, ngx_str_t *name,
     json_t *payload, ngx_str_t *id);
 
 /*
- * Makes a command for a resource; payload taken over; the caller sets request,
- * path, respond and calls ngx_rtprop_command_run().  NULL: no memory.
+ * Makes a command for a resource, with a pool of its own; payload taken over,
+ * also when there is no memory (NULL).  The caller sets data, request, path,
+ * respond and calls ngx_rtprop_command_run().
  */
 ngx_rtprop_cmd_t *ngx_rtprop_command_create(ngx_rtprop_worker_t *worker,
-    ngx_pool_t *parent, json_t *payload);
+    json_t *payload);
 
 /* Checks payload against fields and calls the handler or refuses. */
 void ngx_rtprop_command_run(ngx_rtprop_cmd_t *cmd,

@@ -12,6 +12,7 @@
 
 
 #include "ngx_rtprop.h"
+#include "base/ngx_rtprop_stat.h"
 #include "session/rtprop_identity.h"
 #include "ws/ngx_rtprop_ws.h"
 
@@ -20,12 +21,18 @@
 
 #define NGX_RTPROP_CLOSE_NORMAL       1000
 #define NGX_RTPROP_CLOSE_GOING_AWAY   1001
+#define NGX_RTPROP_CLOSE_UNSUPPORTED  1003
 #define NGX_RTPROP_CLOSE_POLICY       1008
 #define NGX_RTPROP_CLOSE_INTERNAL     1011
 #define NGX_RTPROP_CLOSE_RESTART      1012
 #define NGX_RTPROP_CLOSE_SLOW         1013
 #define NGX_RTPROP_CLOSE_EXPIRED      4001
 #define NGX_RTPROP_CLOSE_ERRORS       4002
+
+
+/* Commands of a session that wait for their end; more are rate_limited. */
+
+#define NGX_RTPROP_CMDS_MAX           64
 
 
 /* --------------------------------------------------------- transport --- */
@@ -41,12 +48,25 @@ typedef struct {
     ngx_int_t  (*send)(ngx_rtprop_session_t *s, ngx_rtprop_frame_t *f);
     void       (*close)(ngx_rtprop_session_t *s, ngx_uint_t code,
                    const char *reason);
-    /* 1 while something waits for a slow reader */
+    /*
+     * 1 while something waits for a slow reader; what was queued in this turn
+     * of the loop is none.
+     */
     ngx_uint_t (*backlog)(ngx_rtprop_session_t *s);
 } ngx_rtprop_transport_t;
 
 
 /* ---------------------------------------------------------- protocol --- */
+
+/* Where an answer to a join stands in its channel. */
+
+typedef struct {
+    ngx_str_t    channel;
+    uint64_t     epoch;
+    uint64_t     offset;
+} ngx_rtprop_position_t;
+
+
 
 /*
  * A dialect: turns text into commands, and events and answers into frames.
@@ -68,15 +88,19 @@ struct ngx_rtprop_protocol_s {
      * pos: where the session's own channel "user:{id}" stands.
      */
     void        (*open)(ngx_rtprop_session_t *s,
-                    struct ngx_rtprop_position_s *pos);
+                    ngx_rtprop_position_t *pos);
+
+    /* NULL, or frees what the protocol keeps for a session (s->ctx). */
+    void        (*close)(ngx_rtprop_session_t *s);
 
     /* One whole message; bytes are valid during the call only. */
     void        (*message)(ngx_rtprop_session_t *s, ngx_str_t *text,
                     ngx_uint_t binary);
 
     /*
-     * Makes the frame of an event; use is NULL or the user whose alt_payload
-     * goes out.  NULL: no memory, or nothing to send in this dialect.
+     * Makes the frame of an event, with one reference, the caller's; variant
+     * is s->variant, base included; payload is ev's, or the alt_payload for
+     * its user.  NULL: no memory, or nothing to send in this dialect.
      */
     ngx_rtprop_frame_t *(*encode)(ngx_rtprop_worker_t *worker,
                     ngx_uint_t variant, ngx_rtprop_event_t *ev,
@@ -84,14 +108,13 @@ struct ngx_rtprop_protocol_s {
 
     /*
      * An event to this session alone.  id: raw JSON of the command's id, or
-     * empty; channel: NULL or the channel that an answer to a join belongs to
-     * is part of payload's extra, see ngx_rtprop_position_t.
+     * empty; payload: borrowed; pos: NULL, or where an answer to a join stands.
      */
     ngx_int_t   (*send)(ngx_rtprop_session_t *s, ngx_str_t *id,
                     ngx_str_t *type, json_t *payload,
-                    struct ngx_rtprop_position_s *pos);
+                    ngx_rtprop_position_t *pos);
 
-    /* The end of a command that has no answer of its own. */
+    /* The end of a command that has no answer of its own; payload: borrowed. */
     ngx_int_t   (*ack)(ngx_rtprop_session_t *s, ngx_str_t *id,
                     json_t *payload);
 
@@ -100,15 +123,6 @@ struct ngx_rtprop_protocol_s {
                     ngx_str_t *event, const char *code, const char *message,
                     json_t *extra);
 };
-
-
-/* Where an answer to a join stands in its channel. */
-
-typedef struct ngx_rtprop_position_s {
-    ngx_str_t    channel;
-    uint64_t     epoch;
-    uint64_t     offset;
-} ngx_rtprop_position_t;
 
 
 /* Gives a protocol its base; NGX_ERROR when NGX_RTPROP_VARIANTS are used up. */
@@ -142,17 +156,45 @@ struct ngx_rtprop_session_s {
 
     ngx_event_t                *expiry;     /* of the token; NULL: never */
     ngx_msec_t                  errors_since;
+    int64_t                     expires;    /* ms since the epoch; 0: never */
+    void                       *ctx;        /* the protocol's own */
+    const char                 *address;    /* of the client, text */
     uint16_t                    nerrors;
     uint16_t                    ncmds;      /* in the queue cmds, bounded */
+    uint16_t                    code;       /* it was closed with, or 0 */
     uint8_t                     variant;    /* index into an event's frames */
     uint8_t                     state;      /* ngx_rtprop_session_state_e */
     unsigned                    batch:1;    /* asked for batched events */
     unsigned                    admitted:1; /* counted by the hub */
     unsigned                    first:1;    /* the user's only one: admit's */
 
+    unsigned                    opened:1;   /* the hub has heard of it */
+
+    uint32_t                    ping;       /* interval, ms */
     uint32_t                    received;   /* messages */
     uint32_t                    sent;       /* frames */
-    uint32_t                    start;      /* seconds since the epoch */
+    int64_t                     start;      /* ms since the epoch */
+};
+
+
+/* The question whether a user may have one more session. */
+
+typedef struct ngx_rtprop_admit_s  ngx_rtprop_admit_t;
+
+struct ngx_rtprop_admit_s {
+    ngx_pool_t                 *pool;
+    ngx_str_t                   user;
+    /*
+     * JSON text: {"name", "avatar", "role", "address", "protocol", "since"},
+     * strings (empty: unknown) but since, which is in ms since the epoch.
+     */
+    ngx_str_t                   info;
+    u_char                      session[NGX_RTPROP_SESSION_ID];
+    ngx_uint_t                  max;
+    ngx_int_t                   rc;
+    unsigned                    first:1;    /* out: the user's only session */
+    void                      (*done)(ngx_rtprop_admit_t *admit);
+    void                       *data;
 };
 
 
@@ -161,6 +203,11 @@ struct ngx_rtprop_session_s {
 struct ngx_rtprop_sessions_s {
     ngx_queue_t                 queue;      /* ngx_rtprop_session_t.queue */
     ngx_uint_t                  count;
+    ngx_queue_t                 dead;       /* commands that ended this turn */
+    ngx_event_t                 reap;       /* frees them */
+    ngx_event_t                 drain;      /* closes some of the sessions */
+    ngx_msec_t                  drain_end;
+    ngx_uint_t                  drain_count;    /* at its start */
 
     /*
      * The hub's.  admit: before the upgrade; op.rc is NGX_OK, NGX_DECLINED
@@ -168,25 +215,12 @@ struct ngx_rtprop_sessions_s {
      * session in; withdraw takes an admitted one that failed to open out again.
      */
     void  (*admit)(ngx_rtprop_worker_t *worker,
-              struct ngx_rtprop_admit_s *admit);
+              ngx_rtprop_admit_t *admit);
     void  (*withdraw)(ngx_rtprop_worker_t *worker, ngx_str_t *user,
               u_char *session);
     void  (*opened)(ngx_rtprop_session_t *s);   /* calls protocol->open */
     void  (*closed)(ngx_rtprop_session_t *s);   /* once; s is still whole */
 };
-
-
-typedef struct ngx_rtprop_admit_s {
-    ngx_pool_t                 *pool;
-    ngx_str_t                   user;
-    ngx_str_t                   info;       /* JSON text, see session_ws.c */
-    u_char                      session[NGX_RTPROP_SESSION_ID];
-    ngx_uint_t                  max;
-    ngx_int_t                   rc;
-    unsigned                    first:1;    /* out: the user's only session */
-    void                      (*done)(struct ngx_rtprop_admit_s *admit);
-    void                       *data;
-} ngx_rtprop_admit_t;
 
 
 /* The content handler of a location with a WebSocket dialect. */
@@ -222,9 +256,139 @@ void ngx_rtprop_session_refresh(ngx_rtprop_session_t *s,
 /* Counts a refused message; closes with 4002 past rtprop_errors. */
 void ngx_rtprop_session_refused(ngx_rtprop_session_t *s);
 
+/*
+ * Refuses a message: the protocol's error event, and counts it unless the
+ * fault is the server's ("unavailable", "internal").  extra: borrowed, or NULL.
+ */
+void ngx_rtprop_session_error(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *event, const char *code, const char *message, json_t *extra);
+
+/*
+ * Takes over a newer identity of the same user (auth:refresh) and its expiry in
+ * ms since the epoch, 0: never.  Commands under way keep the former one.
+ */
+void ngx_rtprop_session_refresh(ngx_rtprop_session_t *s,
+    rtprop_identity_t *user, int64_t expires);
+
 /* 32 hex digits of a session's id into buf; and back: NGX_ERROR if it is none. */
 void ngx_rtprop_session_id_text(const u_char *id, u_char *buf);
 ngx_int_t ngx_rtprop_session_id_parse(ngx_str_t *text, u_char *id);
+
+
+/* A user's strings, borrowed from the identity. */
+
+static inline ngx_str_t
+ngx_rtprop_user_id(const rtprop_identity_t *user)
+{
+    ngx_str_t     str;
+    rtprop_str_t  id = rtprop_identity_id(user);
+
+    str.len = id.len;
+    str.data = id.data;
+
+    return str;
+}
+
+
+static inline ngx_str_t
+ngx_rtprop_user_name(const rtprop_identity_t *user)
+{
+    ngx_str_t     str;
+    rtprop_str_t  name = rtprop_identity_name(user);
+
+    str.len = name.len;
+    str.data = name.data;
+
+    return str;
+}
+
+
+static inline ngx_str_t
+ngx_rtprop_user_role(const rtprop_identity_t *user)
+{
+    ngx_str_t     str;
+    rtprop_str_t  role = rtprop_identity_role(user);
+
+    str.len = role.len;
+    str.data = role.data;
+
+    return str;
+}
+
+
+/* The first half of the session's id, to tell sessions apart in the log. */
+
+static inline uint64_t
+ngx_rtprop_session_tag(ngx_rtprop_session_t *s)
+{
+    uint64_t    tag;
+    ngx_uint_t  i;
+
+    tag = 0;
+
+    for (i = 0; i < sizeof(uint64_t); i++) {
+        tag = tag << 8 | s->id[i];
+    }
+
+    return tag;
+}
+
+
+/* ------------------------------------------------ for transports only --- */
+
+/*
+ * Makes a session in its zeroed struct: id, state, lists; the caller has set
+ * conf, transport, protocol, connection, pool, user (owned by the session from
+ * now on, freed with pool) and expires.  NGX_ERROR: not made, user is freed.
+ */
+ngx_int_t ngx_rtprop_session_init(ngx_rtprop_worker_t *worker,
+    ngx_rtprop_session_t *s);
+
+/* The client can be sent to: welcome, and the hub hears of it. */
+void ngx_rtprop_session_opened(ngx_rtprop_session_t *s);
+
+/* One whole message. */
+void ngx_rtprop_session_message(ngx_rtprop_session_t *s, ngx_str_t *text,
+    ngx_uint_t binary);
+
+/*
+ * Nothing comes or goes any more: the hub hears of it, commands lose their
+ * session, the log gets its line.  Once; not from within a call of the layers
+ * above.  The struct must stay until this turn of the loop ends.
+ */
+void ngx_rtprop_session_closed(ngx_rtprop_session_t *s, ngx_uint_t code);
+
+/* The worker is going to exit: 1012 to all, spread over rtprop_drain. */
+void ngx_rtprop_sessions_drain(ngx_rtprop_worker_t *worker);
+
+/* Writes the line of rtprop_log. */
+void ngx_rtprop_session_log(ngx_rtprop_session_t *s, ngx_uint_t code);
+
+
+/* ----------------------------------------------------------- counters --- */
+
+typedef enum {
+    NGX_RTPROP_STAT_SESSIONS = 0,   /* gauge */
+    NGX_RTPROP_STAT_OPENED,
+    NGX_RTPROP_STAT_REFUSED,        /* handshakes */
+    NGX_RTPROP_STAT_RECEIVED,       /* messages */
+    NGX_RTPROP_STAT_SENT,
+    NGX_RTPROP_STAT_COMMANDS,
+    NGX_RTPROP_STAT_ERRORS,         /* refused messages */
+    NGX_RTPROP_STAT_LIMITED,        /* over a rate */
+    NGX_RTPROP_STAT_EXPIRED,        /* closed with 4001 */
+    NGX_RTPROP_STAT_FAULTY          /* closed with 4002 */
+} ngx_rtprop_session_stat_e;
+
+extern ngx_rtprop_stat_desc_t  ngx_rtprop_session_stats[];
+
+
+static inline void
+ngx_rtprop_session_stat(ngx_rtprop_worker_t *worker,
+    ngx_rtprop_session_stat_e stat, int64_t delta)
+{
+    ngx_rtprop_stat_bump(worker, &ngx_rtprop_session_stats[stat], delta);
+}
 
 
 #endif /* _NGX_RTPROP_SESSION_H_INCLUDED_ */
