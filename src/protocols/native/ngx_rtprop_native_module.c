@@ -1,0 +1,415 @@
+/*
+ * "rtprop native": {"type", "payload", "id"} in text frames.
+ */
+
+#include "protocols/native/ngx_rtprop_native.h"
+#include "base/rtprop_hash.h"
+#include "base/rtprop_time.h"
+
+
+static ngx_int_t ngx_rtprop_native_preconfiguration(ngx_conf_t *cf);
+static ngx_uint_t ngx_rtprop_native_variant(ngx_rtprop_loc_conf_t *conf);
+static void ngx_rtprop_native_open(ngx_rtprop_session_t *s,
+    ngx_rtprop_position_t *pos);
+static json_t *ngx_rtprop_native_welcome(ngx_rtprop_session_t *s,
+    ngx_rtprop_position_t *pos);
+static void ngx_rtprop_native_close(ngx_rtprop_session_t *s);
+static void ngx_rtprop_native_message(ngx_rtprop_session_t *s,
+    ngx_str_t *text, ngx_uint_t binary);
+static ngx_rtprop_frame_t *ngx_rtprop_native_encode(
+    ngx_rtprop_worker_t *worker, ngx_uint_t variant, ngx_rtprop_event_t *ev,
+    ngx_str_t *payload);
+static ngx_int_t ngx_rtprop_native_spell(ngx_rtprop_worker_t *worker,
+    ngx_uint_t variant, ngx_str_t *type, json_t *json,
+    rtprop_json_buf_t *buf);
+static ngx_rtprop_frame_t *ngx_rtprop_native_make(rtprop_native_frame_t *nf);
+static ngx_int_t ngx_rtprop_native_send(ngx_rtprop_session_t *s,
+    ngx_str_t *id, ngx_str_t *type, json_t *payload,
+    ngx_rtprop_position_t *pos);
+static ngx_int_t ngx_rtprop_native_ack(ngx_rtprop_session_t *s, ngx_str_t *id,
+    json_t *payload);
+static ngx_int_t ngx_rtprop_native_refuse(ngx_rtprop_session_t *s,
+    ngx_str_t *id, ngx_str_t *event, const char *code, const char *message,
+    json_t *extra);
+
+
+static ngx_rtprop_protocol_t  ngx_rtprop_native_protocol = {
+    .name = ngx_string("rtprop"),
+    .nvariants = 3,
+    .variant = ngx_rtprop_native_variant,
+    .open = ngx_rtprop_native_open,
+    .close = ngx_rtprop_native_close,
+    .message = ngx_rtprop_native_message,
+    .encode = ngx_rtprop_native_encode,
+    .send = ngx_rtprop_native_send,
+    .ack = ngx_rtprop_native_ack,
+    .error = ngx_rtprop_native_refuse
+};
+
+
+static ngx_rtprop_event_type_t  ngx_rtprop_native_events[] = {
+    { ngx_string("ack"), "message_id client_message_id created_at", 0 },
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static ngx_http_module_t  ngx_rtprop_native_module_ctx = {
+    ngx_rtprop_native_preconfiguration,    /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_rtprop_native_module = {
+    NGX_MODULE_V1,
+    &ngx_rtprop_native_module_ctx,         /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_rtprop_native_preconfiguration(ngx_conf_t *cf)
+{
+    ngx_rtprop_location_t  location;
+
+    ngx_memzero(&location, sizeof(ngx_rtprop_location_t));
+
+    ngx_str_set(&location.name, "native");
+    location.handler = ngx_rtprop_session_ws_handler;
+    location.protocol = &ngx_rtprop_native_protocol;
+    location.identity = 1;
+
+    if (ngx_rtprop_protocol_add(cf, &ngx_rtprop_native_protocol) != NGX_OK
+        || ngx_rtprop_event_types_add(cf, ngx_rtprop_native_events) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_rtprop_location_add(cf, &location);
+}
+
+
+/* The variants are in the order of rtprop_json_spell_e. */
+
+static ngx_uint_t
+ngx_rtprop_native_variant(ngx_rtprop_loc_conf_t *conf)
+{
+    switch (conf->field_case) {
+
+    case NGX_RTPROP_CASE_CAMEL:
+        return RTPROP_JSON_CAMEL;
+
+    case NGX_RTPROP_CASE_BOTH:
+        return RTPROP_JSON_BOTH;
+
+    default:
+        return RTPROP_JSON_SNAKE;
+    }
+}
+
+
+static void
+ngx_rtprop_native_open(ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos)
+{
+    (void) ngx_rtprop_session_send(s, "welcome",
+                                   ngx_rtprop_native_welcome(s, pos));
+
+    if (s->batch) {
+        ngx_rtprop_native_batch_start(s);
+    }
+}
+
+
+static json_t *
+ngx_rtprop_native_welcome(ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos)
+{
+    char        epoch[17], channel[NGX_RTPROP_CHANNEL_MAX + 1];
+    u_char      id[NGX_RTPROP_SESSION_ID * 2], now[RTPROP_TIME_LEN];
+    json_t     *channels;
+    ngx_str_t   user, name, role;
+
+    ngx_rtprop_session_id_text(s->id, id);
+    rtprop_time_format(ngx_rtprop_now(), now);
+
+    user = ngx_rtprop_user_id(s->user);
+    name = ngx_rtprop_user_name(s->user);
+    role = ngx_rtprop_user_role(s->user);
+
+    /* without a place (the engine was away) there is nothing to resume from */
+
+    channels = json_object();
+
+    if (pos && pos->epoch && pos->channel.len <= NGX_RTPROP_CHANNEL_MAX) {
+        ngx_sprintf((u_char *) channel, "%V%Z", &pos->channel);
+        ngx_sprintf((u_char *) epoch, "%016xL%Z", pos->epoch);
+
+        (void) json_object_set_new(channels, channel,
+                                   json_pack("{s:s, s:I}", "epoch", epoch,
+                                             "offset",
+                                             (json_int_t) pos->offset));
+    }
+
+    return json_pack("{s:s%, s:{s:s%, s:s%, s:s%}, s:s%, s:i, s:b, s:o}",
+                     "session_id", (char *) id, sizeof(id),
+                     "user",
+                     "id", (char *) user.data, user.len,
+                     "name", (char *) name.data, name.len,
+                     "role", (char *) role.data, role.len,
+                     "server_time", (char *) now, sizeof(now),
+                     "ping_interval", (int) s->ping,
+                     "resume", 1,
+                     "channels", channels);
+}
+
+
+static void
+ngx_rtprop_native_close(ngx_rtprop_session_t *s)
+{
+    ngx_rtprop_native_batch_free(s);
+}
+
+
+static void
+ngx_rtprop_native_message(ngx_rtprop_session_t *s, ngx_str_t *text,
+    ngx_uint_t binary)
+{
+    ngx_str_t        type, id;
+    rtprop_native_t  n;
+
+    if (binary) {
+        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_UNSUPPORTED,
+                                 "only text is understood");
+        return;
+    }
+
+    if (rtprop_native_decode(&n, text->data, text->len) != RTPROP_OK) {
+        id.len = n.id.len;
+        id.data = n.id.data;
+        ngx_str_null(&type);
+
+        ngx_rtprop_session_error(s, &id, &type, n.code, n.message, NULL);
+        return;
+    }
+
+    id.len = n.id.len;
+    id.data = n.id.data;
+    type.len = n.type.len;
+    type.data = n.type.data;
+
+    ngx_rtprop_command_dispatch(s, &type, json_incref(n.payload), &id);
+
+    rtprop_native_free(&n);
+}
+
+
+static ngx_rtprop_frame_t *
+ngx_rtprop_native_encode(ngx_rtprop_worker_t *worker, ngx_uint_t variant,
+    ngx_rtprop_event_t *ev, ngx_str_t *payload)
+{
+    json_t                 *json;
+    const char             *err;
+    rtprop_json_buf_t       buf;
+    ngx_rtprop_frame_t     *f;
+    rtprop_native_frame_t   nf;
+
+    ngx_memzero(&nf, sizeof(rtprop_native_frame_t));
+    ngx_memzero(&buf, sizeof(rtprop_json_buf_t));
+
+    nf.type.len = ev->type.len;
+    nf.type.data = ev->type.data;
+
+    if (ev->offset) {
+        nf.channel.len = ev->channel.len;
+        nf.channel.data = ev->channel.data;
+        nf.offset = ev->offset;
+    }
+
+    nf.payload.len = payload->len;
+    nf.payload.data = payload->data;
+
+    if (variant != ngx_rtprop_native_protocol.base + RTPROP_JSON_SNAKE
+        && payload->len)
+    {
+        json = rtprop_json_load(payload->data, payload->len,
+                                RTPROP_JSON_DEPTH, &err);
+
+        if (json == NULL
+            || ngx_rtprop_native_spell(worker, variant, &ev->type, json, &buf)
+               != NGX_OK)
+        {
+            json_decref(json);
+            free(buf.data);
+            return NULL;
+        }
+
+        json_decref(json);
+
+        nf.payload.len = buf.len;
+        nf.payload.data = buf.data;
+    }
+
+    f = ngx_rtprop_native_make(&nf);
+
+    free(buf.data);
+
+    if (f && ev->replace.len) {
+        f->replace = rtprop_hash(worker->key, ev->replace.data,
+                                 ev->replace.len);
+    }
+
+    return f;
+}
+
+
+/* Appends the text of a payload, its keys as the variant spells them. */
+
+static ngx_int_t
+ngx_rtprop_native_spell(ngx_rtprop_worker_t *worker, ngx_uint_t variant,
+    ngx_str_t *type, json_t *json, rtprop_json_buf_t *buf)
+{
+    int                       rc;
+    ngx_rtprop_event_type_t  *et;
+
+    variant -= ngx_rtprop_native_protocol.base;
+
+    et = (variant == RTPROP_JSON_SNAKE)
+         ? NULL : ngx_rtprop_event_type(worker, type);
+
+    if (et && et->keys) {
+        rc = rtprop_json_dump_spelled(json, et->keys, variant, buf);
+
+    } else {
+        rc = rtprop_json_dump_buf(json, buf);
+    }
+
+    return (rc == RTPROP_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_rtprop_frame_t *
+ngx_rtprop_native_make(rtprop_native_frame_t *nf)
+{
+    ngx_rtprop_frame_t  *f;
+
+    f = ngx_rtprop_frame_create(rtprop_native_frame_size(nf));
+
+    if (f == NULL) {
+        return NULL;
+    }
+
+    ngx_rtprop_frame_seal(f, RTPROP_WS_TEXT,
+                          rtprop_native_frame(f->text.data, nf));
+
+    return f;
+}
+
+
+static ngx_int_t
+ngx_rtprop_native_send(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *type, json_t *payload, ngx_rtprop_position_t *pos)
+{
+    ngx_int_t               rc;
+    rtprop_json_buf_t       buf;
+    ngx_rtprop_frame_t     *f;
+    rtprop_native_frame_t   nf;
+
+    ngx_memzero(&nf, sizeof(rtprop_native_frame_t));
+    ngx_memzero(&buf, sizeof(rtprop_json_buf_t));
+
+    nf.type.len = type->len;
+    nf.type.data = type->data;
+    nf.id.len = id->len;
+    nf.id.data = id->data;
+
+    if (pos) {
+        nf.channel.len = pos->channel.len;
+        nf.channel.data = pos->channel.data;
+        nf.epoch = pos->epoch;
+        nf.offset = pos->offset;
+        nf.position = 1;
+    }
+
+    if (payload == NULL
+        || ngx_rtprop_native_spell(s->worker, s->variant, type, payload, &buf)
+           != NGX_OK)
+    {
+        free(buf.data);
+        ngx_log_error(NGX_LOG_ERR, s->worker->log, 0,
+                      "rtprop: no memory for an event of type \"%V\"", type);
+        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
+        return NGX_ERROR;
+    }
+
+    nf.payload.len = buf.len;
+    nf.payload.data = buf.data;
+
+    f = ngx_rtprop_native_make(&nf);
+
+    free(buf.data);
+
+    if (f == NULL) {
+        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
+        return NGX_ERROR;
+    }
+
+    rc = ngx_rtprop_native_batch_pass(s, f);
+
+    ngx_rtprop_frame_unref(f);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_rtprop_native_ack(ngx_rtprop_session_t *s, ngx_str_t *id, json_t *payload)
+{
+    ngx_str_t  type;
+
+    if (id->len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&type, "ack");
+
+    return ngx_rtprop_native_send(s, id, &type, payload, NULL);
+}
+
+
+static ngx_int_t
+ngx_rtprop_native_refuse(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *event, const char *code, const char *message, json_t *extra)
+{
+    json_t        *payload;
+    ngx_int_t      rc;
+    ngx_str_t      type;
+    rtprop_str_t   name;
+
+    ngx_str_set(&type, "error");
+
+    name.len = event->len;
+    name.data = event->data;
+
+    payload = rtprop_native_error(code, message, &name, extra);
+    rc = ngx_rtprop_native_send(s, id, &type, payload, NULL);
+
+    json_decref(payload);
+
+    return rc;
+}
