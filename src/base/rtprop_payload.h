@@ -63,4 +63,13 @@ rtprop_payload_value(json_t *value)
 }
 
 
+/* A member of an object as it is; null when there is none. */
+
+static inline json_t *
+rtprop_payload_member(const json_t *object, const char *key)
+{
+    return rtprop_payload_value(json_object_get(object, key));
+}
+
+
 #endif /* _RTPROP_PAYLOAD_H_INCLUDED_ */

@@ -708,7 +708,7 @@ test_terms(void)
         { "{\"starting_price\":9007199254740991,\"bid_increment\":1}",
           "bid_increment" },
         { "{\"starting_price\":1,\"bid_increment\":1}", "ends_at" },
-        { "{\"starting_price\":1,\"bid_increment\":1,\"ends_at\":7}",
+        { "{\"starting_price\":1,\"bid_increment\":1,\"ends_at\":-7}",
           "ends_at" },
         { "{\"starting_price\":1,\"bid_increment\":1,\"ends_at\":\"soon\"}",
           "ends_at" },
@@ -799,7 +799,9 @@ test_action_words(void)
     is_int(read_action("extend", "{\"by_ms\":\"5\"}", &what, &arg),
            RTPROP_ERROR, "as is a text");
     is_int(read_action("extend", "{\"ends_at\":5}", &what, &arg),
-           RTPROP_ERROR, "or a number");
+           RTPROP_OK, "or milliseconds");
+    is_int(read_action("extend", "{\"ends_at\":5.5}", &what, &arg),
+           RTPROP_ERROR, "no other number");
     is_str(why.field, "ends_at", "for a time");
 }
 

@@ -215,15 +215,19 @@ rtprop_auction_time(const json_t *body, const char *key, int64_t *value,
 
     rc = rtprop_json_get_string(body, key, &text);
 
-    if (rc == RTPROP_OK
-        && rtprop_time_parse(text.data, text.len, value) == RTPROP_OK
-        && *value >= 0 && *value <= RTPROP_AUCTION_TIME_MAX)
-    {
+    if (rc == RTPROP_OK) {
+        rc = rtprop_time_parse(text.data, text.len, value);
+
+    } else if (rc == RTPROP_ERROR) {
+        rc = rtprop_json_get_int(body, key, value);
+    }
+
+    if (rc == RTPROP_OK && *value >= 0 && *value <= RTPROP_AUCTION_TIME_MAX) {
         return RTPROP_OK;
     }
 
     why->field = key;
-    why->message = "the time must be a text like 2026-01-31T12:00:00Z";
+    why->message = "the time must be a text like 2026-01-31T12:00:00Z, or ms";
 
     return rc == RTPROP_DECLINED ? RTPROP_DECLINED : RTPROP_ERROR;
 }

@@ -17,9 +17,9 @@
  * Reads the body of a PUT: property_id, property_title, starting_price (or
  * current_price), bid_increment, starts_at, ends_at, extend_window_ms,
  * extend_by_ms, anonymous, in either spelling; other members are passed over.
- * Times are RFC 3339 texts.  An increment is at least 1, and price and
- * increment leave room for two bids below 2^53; window and step are up to 30
- * days, 0 turns the soft close off.
+ * Times are RFC 3339 texts or integers of ms.  An increment is at least 1, and
+ * price and increment leave room for two bids below 2^53; window and step are
+ * up to 30 days, 0 turns the soft close off.
  *
  * Returns RTPROP_OK with terms that the caller gives to
  * rtprop_auction_terms_free(); RTPROP_ERROR with "why" (422), or with

@@ -1,0 +1,190 @@
+#include "features/property/rtprop_property.h"
+
+#include "base/rtprop_payload.h"
+
+
+static json_t *rtprop_property_shown(const json_t *doc,
+    const rtprop_str_t *id);
+
+
+json_t *
+rtprop_property_percentage(int64_t old_price, int64_t new_price)
+{
+    int64_t  diff, tenths, rest;
+
+    if (old_price <= 0) {
+        return json_null();
+    }
+
+    /* below 2^53 * 1000, so that nothing overflows */
+
+    diff = (new_price - old_price) * 1000;
+    tenths = diff / old_price;
+    rest = diff % old_price;
+
+    if (rest < 0) {
+        tenths -= (-rest >= old_price + rest);
+
+    } else {
+        tenths += (rest >= old_price - rest);
+    }
+
+    return tenths % 10 ? json_real((double) tenths / 10)
+                       : json_integer(tenths / 10);
+}
+
+
+json_t *
+rtprop_property_status_payload(const json_t *doc, const rtprop_str_t *id,
+    json_t *old, int64_t now)
+{
+    return json_pack("{so, so, so, so, so}",
+                     "property_id", rtprop_payload_str(id),
+                     "title", rtprop_payload_member(doc, "title"),
+                     "old_status", rtprop_payload_value(old),
+                     "new_status", rtprop_payload_member(doc, "status"),
+                     "updated_at", rtprop_payload_time(now));
+}
+
+
+json_t *
+rtprop_property_price_payload(const json_t *doc, const rtprop_str_t *id,
+    json_t *old, int64_t now)
+{
+    int64_t  was, is;
+
+    is = json_integer_value(json_object_get(doc, "price"));
+    was = json_is_integer(old) ? json_integer_value(old) : 0;
+
+    return json_pack("{so, so, so, sI, so, sb, so}",
+                     "property_id", rtprop_payload_str(id),
+                     "title", rtprop_payload_member(doc, "title"),
+                     "old_price", rtprop_payload_value(old),
+                     "new_price", (json_int_t) is,
+                     "percentage_change", rtprop_property_percentage(was, is),
+                     "is_price_drop", is < was,
+                     "updated_at", rtprop_payload_time(now));
+}
+
+
+void
+rtprop_property_agent(const json_t *doc, rtprop_str_t *agent)
+{
+    json_t  *id;
+
+    id = json_object_get(doc, "agent_id");
+
+    agent->data = (unsigned char *) json_string_value(id);
+    agent->len = json_string_length(id);
+}
+
+
+json_t *
+rtprop_property_state_payload(const json_t *doc, const rtprop_str_t *id,
+    int64_t viewers, json_t *agent)
+{
+    int      rc;
+    json_t  *state, *agent_id;
+
+    state = rtprop_property_shown(doc, id);
+    agent_id = json_object_get(doc, "agent_id");
+
+    rc = json_object_set_new(state, "viewer_count", json_integer(viewers));
+
+    if (agent) {
+        rc |= json_object_set(state, "agent", agent);
+
+    } else if (json_object_get(state, "agent") == NULL) {
+        rc |= json_object_set_new(state, "agent",
+                                  json_is_string(agent_id)
+                                  ? json_pack("{sO, sO}", "id", agent_id,
+                                              "agent_id", agent_id)
+                                  : json_null());
+    }
+
+    if (rc != 0) {
+        json_decref(state);
+        return NULL;
+    }
+
+    return state;
+}
+
+
+json_t *
+rtprop_property_resource_json(const json_t *doc, const rtprop_str_t *id,
+    uint64_t version)
+{
+    json_t  *json, *ms;
+
+    json = rtprop_property_shown(doc, id);
+    ms = json_object_get(doc, "updated_at");
+
+    if (json_object_set_new(json, "updated_at",
+                            rtprop_payload_time(json_is_integer(ms)
+                                                ? json_integer_value(ms) : -1))
+        != 0
+        || json_object_set_new(json, "version",
+                               json_integer((json_int_t) version)) != 0)
+    {
+        json_decref(json);
+        return NULL;
+    }
+
+    return json;
+}
+
+
+/* What state and resource have in common: the extra members among it. */
+
+static json_t *
+rtprop_property_shown(const json_t *doc, const rtprop_str_t *id)
+{
+    json_t  *json, *latest;
+
+    json = json_pack("{so, so, so, so, so, so, so, so}",
+                     "id", rtprop_payload_str(id),
+                     "property_id", rtprop_payload_str(id),
+                     "title", rtprop_payload_member(doc, "title"),
+                     "status", rtprop_payload_member(doc, "status"),
+                     "price", rtprop_payload_member(doc, "price"),
+                     "agent_id", rtprop_payload_member(doc, "agent_id"),
+                     "wishlist_today",
+                     rtprop_payload_member(doc, "wishlist_today"),
+                     "viewings_this_week",
+                     rtprop_payload_member(doc, "viewings_this_week"));
+
+    latest = json_object_get(doc, "latest");
+
+    if (json_object_size(latest)) {
+        json_object_set(json, "latest", latest);
+    }
+
+    if (json && json_object_update_missing(json, json_object_get(doc, "extra"))
+                != 0)
+    {
+        json_decref(json);
+        return NULL;
+    }
+
+    return json;
+}
+
+
+json_t *
+rtprop_property_viewers_payload(const rtprop_str_t *id, int64_t viewers)
+{
+    return json_pack("{so, sI, sI}",
+                     "property_id", rtprop_payload_str(id),
+                     "count", (json_int_t) viewers,
+                     "viewer_count", (json_int_t) viewers);
+}
+
+
+json_t *
+rtprop_property_viewers_json(const rtprop_str_t *id, int64_t viewers)
+{
+    return json_pack("{so, sI}",
+                     "property_id", rtprop_payload_str(id),
+                     "count", (json_int_t) viewers);
+}
