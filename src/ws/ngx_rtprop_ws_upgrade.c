@@ -9,6 +9,8 @@
 #include "ws/ngx_rtprop_ws_worker.h"
 
 
+static ngx_int_t ngx_rtprop_ws_judge(ngx_http_request_t *r,
+    rtprop_ws_handshake_t *hs);
 static ngx_int_t ngx_rtprop_ws_push(ngx_http_request_t *r, const char *name,
     u_char *value, size_t len);
 static ngx_int_t ngx_rtprop_ws_switch(ngx_http_request_t *r,
@@ -26,11 +28,11 @@ static void ngx_rtprop_ws_free_buffers(ngx_connection_t *c,
 ngx_int_t
 ngx_rtprop_ws_check(ngx_http_request_t *r, rtprop_ws_handshake_t *hs)
 {
-    ngx_uint_t              i;
-    rtprop_str_t            name, value;
-    ngx_list_part_t        *part;
-    ngx_table_elt_t        *h;
-    rtprop_ws_handshake_e   e;
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    rtprop_str_t      name, value;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
     ngx_memzero(hs, sizeof(rtprop_ws_handshake_t));
 
@@ -57,28 +59,44 @@ ngx_rtprop_ws_check(ngx_http_request_t *r, rtprop_ws_handshake_t *hs)
         rtprop_ws_handshake_header(hs, &name, &value);
     }
 
-    value.len = r->method_name.len;
-    value.data = r->method_name.data;
-
-    e = rtprop_ws_handshake_check(hs, &value,
-                                  r->http_version == NGX_HTTP_VERSION_11);
-
     if (r != r->main) {
-        return ngx_rtprop_ws_refuse(r, NGX_HTTP_BAD_REQUEST, "bad_handshake",
-                                    "a subrequest cannot be upgraded");
+        rc = ngx_rtprop_ws_refuse(r, NGX_HTTP_BAD_REQUEST, "bad_handshake",
+                                  "a subrequest cannot be upgraded");
+
+    } else {
+        rc = ngx_rtprop_ws_judge(r, hs);
     }
 
-    if (e == RTPROP_WS_HANDSHAKE_OK
-        && (r->headers_in.content_length_n > 0 || r->headers_in.chunked))
-    {
-        return ngx_rtprop_ws_refuse(r, NGX_HTTP_BAD_REQUEST, "bad_handshake",
-                                    "a websocket handshake has no body");
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
     }
 
+    /* NGX_OK is what a refusal that was sent gives, too */
+
+    r->main->count++;
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}
+
+
+/* NGX_DECLINED: nothing to refuse. */
+
+static ngx_int_t
+ngx_rtprop_ws_judge(ngx_http_request_t *r, rtprop_ws_handshake_t *hs)
+{
+    rtprop_str_t           method;
+    rtprop_ws_handshake_e  e;
+
+    method.len = r->method_name.len;
+    method.data = r->method_name.data;
+
+    e = rtprop_ws_handshake_check(hs, &method,
+                                  r->http_version == NGX_HTTP_VERSION_11);
     switch (e) {
 
     case RTPROP_WS_HANDSHAKE_OK:
-        return NGX_OK;
+        break;
 
     case RTPROP_WS_HANDSHAKE_METHOD:
         if (ngx_rtprop_ws_push(r, "Allow", (u_char *) "GET", 3) != NGX_OK) {
@@ -103,6 +121,13 @@ ngx_rtprop_ws_check(ngx_http_request_t *r, rtprop_ws_handshake_t *hs)
         return ngx_rtprop_ws_refuse(r, NGX_HTTP_BAD_REQUEST, "bad_handshake",
                                     rtprop_ws_handshake_reason(e));
     }
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        return ngx_rtprop_ws_refuse(r, NGX_HTTP_BAD_REQUEST, "bad_handshake",
+                                    "a websocket handshake has no body");
+    }
+
+    return NGX_DECLINED;
 }
 
 
