@@ -27,7 +27,7 @@
 #define NGX_RTPROP_SESSION_ID    16     /* octets; 32 hex digits on the wire */
 #define NGX_RTPROP_NAME_MAX      128    /* octets of a user's or channel's id */
 #define NGX_RTPROP_CHANNEL_MAX   160    /* octets of a channel's whole name */
-#define NGX_RTPROP_VARIANTS      12     /* encodings of one event: dialect x case */
+#define NGX_RTPROP_VARIANTS      12     /* encodings: dialect x case */
 
 
 typedef struct ngx_rtprop_main_conf_s  ngx_rtprop_main_conf_t;
@@ -161,7 +161,7 @@ struct ngx_rtprop_worker_s {
     ngx_rtprop_engine_t       *engine;
 
     ngx_uint_t                 slot;         /* of the zone, this worker's */
-    u_char                     key[16];      /* of hash tables, see rtprop_hash */
+    u_char                     key[16];      /* of hash tables, rtprop_hash */
 
     unsigned                   draining:1;   /* reload or quit under way */
 };

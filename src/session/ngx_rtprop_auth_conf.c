@@ -468,7 +468,7 @@ ngx_rtprop_auth_bad_file(ngx_conf_t *cf, ngx_str_t *file, const char *why)
 }
 
 
-/* A whole file, relative to the configuration's folder, into malloc'd memory. */
+/* A whole file, relative to the configuration's folder, into a malloc. */
 
 static char *
 ngx_rtprop_auth_read(ngx_conf_t *cf, ngx_str_t *file, size_t max,

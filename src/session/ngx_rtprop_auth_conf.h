@@ -11,7 +11,7 @@
 #include "session/rtprop_jwt.h"
 
 
-/* A value with variables; escaped: some are $arg_..., which nginx leaves raw. */
+/* A value with variables; escaped: with $arg_..., which nginx leaves raw. */
 
 typedef struct {
     ngx_http_complex_value_t   *value;      /* NULL: not set */

@@ -54,7 +54,7 @@ typedef struct {
     const rtprop_field_t       *fields;     /* of the body, or the query */
     ngx_rtprop_cmd_pt           handler;
     unsigned                    open:1;     /* rtprop_api_public opens it */
-    unsigned                    array:1;    /* body may be an array: no fields */
+    unsigned                    array:1;    /* or an array: no fields */
     void                       *data;
 } ngx_rtprop_resource_t;
 

@@ -270,7 +270,7 @@ void ngx_rtprop_session_error(ngx_rtprop_session_t *s, ngx_str_t *id,
 void ngx_rtprop_session_refresh(ngx_rtprop_session_t *s,
     rtprop_identity_t *user, int64_t expires);
 
-/* 32 hex digits of a session's id into buf; and back: NGX_ERROR if it is none. */
+/* 32 hex digits of a session's id into buf; and back, NGX_ERROR: it is none. */
 void ngx_rtprop_session_id_text(const u_char *id, u_char *buf);
 ngx_int_t ngx_rtprop_session_id_parse(ngx_str_t *text, u_char *id);
 

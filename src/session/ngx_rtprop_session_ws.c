@@ -226,7 +226,7 @@ ngx_rtprop_session_ws_admit(ngx_rtprop_handshake_t *h)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* a copy: the session, if it fails to open, may be gone at the withdrawal */
+    /* a copy: a session that failed to open may be gone at the withdrawal */
 
     user = ngx_rtprop_user_id(h->user);
     h->admit.user.len = user.len;

@@ -116,7 +116,7 @@ ngx_rtprop_native_batch_send(ngx_rtprop_session_t *s, ngx_rtprop_frame_t *f)
 }
 
 
-/* The text of the server's frame at p; returns where it ends (RFC 6455, 5.2). */
+/* The text of the server's frame at p; returns its end (RFC 6455, 5.2). */
 
 static u_char *
 ngx_rtprop_native_batch_text(u_char *p, u_char *last, ngx_str_t *text)
