@@ -20,7 +20,8 @@ export function showBell(notifications) {
                                    () => notifications.read().catch(() => {}));
 
     document.addEventListener('click', (e) => {
-        if (!panel.hidden && !e.target.closest('.bell')) {
+        /* what was clicked may be redrawn, and so out of the page, by now */
+        if (!panel.hidden && !e.composedPath().includes(bell.parentElement)) {
             open(false);
         }
     });
@@ -55,7 +56,7 @@ function draw(notifications) {
     $('bell-list').replaceChildren(...notifications.items.map((item) => {
         const unread = item.read_at === null;
         const button = el('button', {
-            class: 'bell-item', type: 'button', 'data-unread': unread,
+            class: 'bell-item', type: 'button', 'data-unread': String(unread),
             'data-testid': 'notification', 'data-id': item.id
         }, el('i', { 'aria-hidden': 'true' }), el('div', {},
             el('b', { text: item.title }),

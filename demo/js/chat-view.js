@@ -104,7 +104,7 @@ function makeRow(message, conversation) {
                                   plainName(message.sender.name)) };
     const meta = el('span', { class: 'meta' }, el('time'),
                     message.mine && ticks());
-    const row = el('li', { class: 'msg', 'data-testid': 'message' },
+    const row = el('li', { class: 'msg', 'data-testid': 'chat-message' },
                    !message.mine && el('span', { class: 'who',
                                                  text: sender.name }),
                    !message.mine && avatar(sender, AGENT.id),

@@ -131,6 +131,7 @@ export async function startDemo() {
         url: `http://127.0.0.1:${port}`,
         errors: () => readFileSync(log, 'utf8').split('\n').filter((line) =>
             /\[(error|crit|alert|emerg)\]|exited on signal/.test(line)),
+        reload: () => child.kill('SIGHUP'),
         stop: async () => { child.kill('SIGTERM'); await gone; },
     };
 }
