@@ -16,6 +16,7 @@ import { Outbox } from './outbox.js';
 import { ServerClock } from './clock.js';
 import { Memberships } from './memberships.js';
 import { expiryOf, refreshDelay } from './token.js';
+import { watch, isOffline, monotonic } from './surroundings.js';
 import * as backoff from './backoff.js';
 
 const LIMITED_TRIES = 5;    /* sendings of one request that is rate limited */
@@ -401,7 +402,7 @@ export class Client extends Emitter {
         }
 
         this.#attempt++;
-        this.#become(this.#isOffline() ? 'offline' : 'waiting',
+        this.#become(isOffline(this.#env) ? 'offline' : 'waiting',
                      { delay: next.delay, attempt: this.#attempt, code });
         this.emit('connection:close', { code, reason, delay: next.delay });
         this.#after('retry', next.delay, () => this.#open());
@@ -698,46 +699,25 @@ export class Client extends Emitter {
 
     /* ---- the browser around us ---- */
 
-    #isOffline() {
-        return this.#env.navigator?.onLine === false;
-    }
-
     #listen() {
-        const env = this.#env;
-
-        if (this.#unlisten.length || !env.addEventListener) {
+        if (this.#unlisten.length) {
             return;
         }
 
-        const on = (target, name, fn) => {
-            target.addEventListener(name, fn);
-            this.#unlisten.push(() => target.removeEventListener(name, fn));
-        };
-
-        on(env, 'online', () => {
-            if (this.#state === 'offline' || this.#state === 'waiting') {
+        this.#unlisten = watch(this.#env, {
+            online: () => {
                 this.#attempt = 0;
-                this.#open();
-            } else {
-                this.probe();
-            }
-        });
-
-        on(env, 'offline', () => {
-            if (this.#state === 'waiting') {
-                this.#become('offline');
-            } else {
-                this.probe();
-            }
-        });
-
-        if (env.document?.addEventListener) {
-            on(env.document, 'visibilitychange', () => {
-                if (env.document.visibilityState === 'visible') {
-                    this.connectNow();
+                this.connectNow();
+            },
+            offline: () => {
+                if (this.#state === 'waiting') {
+                    this.#become('offline');
+                } else {
+                    this.probe();
                 }
-            });
-        }
+            },
+            visible: () => this.connectNow()
+        });
     }
 
     /* Skips what is left of a delay; on an open connection, checks it. */
@@ -748,10 +728,4 @@ export class Client extends Emitter {
             this.probe();
         }
     }
-}
-
-
-/* Local milliseconds that do not jump when somebody sets the clock. */
-function monotonic() {
-    return performance.timeOrigin + performance.now();
 }
