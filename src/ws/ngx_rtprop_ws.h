@@ -210,7 +210,7 @@ ngx_int_t ngx_rtprop_ws_refuse(ngx_http_request_t *r, ngx_uint_t status,
  * Call it from the content handler or later.  The caller has done
  * r->main->count++ once and returns, or has returned, NGX_DONE from the
  * content handler.  NGX_OK: hands off the request; closed() will be called.
- * NGX_ERROR: the caller finalizes the request.
+ * NGX_ERROR: nothing was sent, the caller finalizes the request.
  */
 ngx_int_t ngx_rtprop_ws_upgrade(ngx_http_request_t *r, ngx_rtprop_ws_t *ws,
     const rtprop_ws_handshake_t *hs, ngx_str_t *subprotocol);

@@ -50,7 +50,7 @@ ngx_rtprop_ws_echo_handler(ngx_http_request_t *r)
     r->main->count++;
 
     if (ngx_rtprop_ws_upgrade(r, ws, &hs, NULL) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
 
     return NGX_DONE;

@@ -13,8 +13,9 @@ static ngx_int_t ngx_rtprop_ws_judge(ngx_http_request_t *r,
     rtprop_ws_handshake_t *hs);
 static ngx_int_t ngx_rtprop_ws_push(ngx_http_request_t *r, const char *name,
     u_char *value, size_t len);
-static ngx_int_t ngx_rtprop_ws_switch(ngx_http_request_t *r,
+static ngx_int_t ngx_rtprop_ws_headers(ngx_http_request_t *r,
     const rtprop_ws_handshake_t *hs, ngx_str_t *subprotocol);
+static void ngx_rtprop_ws_switch(ngx_http_request_t *r);
 static void ngx_rtprop_ws_forget(void *data);
 static ngx_rtprop_ws_t *ngx_rtprop_ws_of_request(ngx_http_request_t *r);
 static void ngx_rtprop_ws_handover(ngx_event_t *wev);
@@ -223,7 +224,7 @@ ngx_rtprop_ws_upgrade(ngx_http_request_t *r, ngx_rtprop_ws_t *ws,
 
     cln = ngx_http_cleanup_add(r, 0);
 
-    if (cln == NULL || ngx_rtprop_ws_switch(r, hs, subprotocol) != NGX_OK) {
+    if (cln == NULL || ngx_rtprop_ws_headers(r, hs, subprotocol) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -237,20 +238,21 @@ ngx_rtprop_ws_upgrade(ngx_http_request_t *r, ngx_rtprop_ws_t *ws,
     wev = r->connection->write;
     wev->handler = ngx_rtprop_ws_handover;
 
+    ngx_rtprop_ws_switch(r);
+
     ngx_post_event(wev, &ngx_posted_events);
 
     return NGX_OK;
 }
 
 
-/* Sends the 101 (RFC 6455, 4.2.2), past postpone_output. */
+/* RFC 6455, 4.2.2; the header filter adds "Connection: upgrade" to a 101. */
 
 static ngx_int_t
-ngx_rtprop_ws_switch(ngx_http_request_t *r, const rtprop_ws_handshake_t *hs,
+ngx_rtprop_ws_headers(ngx_http_request_t *r, const rtprop_ws_handshake_t *hs,
     ngx_str_t *subprotocol)
 {
-    u_char     *accept;
-    ngx_int_t   rc;
+    u_char  *accept;
 
     accept = ngx_pnalloc(r->pool, RTPROP_WS_ACCEPT_LEN);
 
@@ -274,25 +276,30 @@ ngx_rtprop_ws_switch(ngx_http_request_t *r, const rtprop_ws_handshake_t *hs,
         return NGX_ERROR;
     }
 
-    /* the header filter adds "Connection: upgrade" to this status */
-
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
     ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
     r->keepalive = 0;
     r->limit_rate = 0;
     r->limit_rate_set = 1;
 
+    return NGX_OK;
+}
+
+
+/* Past postpone_output.  What goes wrong is found by the handover. */
+
+static void
+ngx_rtprop_ws_switch(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
     rc = ngx_http_send_header(r);
 
-    if (rc == NGX_ERROR || rc > NGX_OK) {
-        return NGX_ERROR;
+    if (rc == NGX_ERROR || rc > NGX_OK
+        || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR)
+    {
+        r->connection->error = 1;
     }
-
-    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -375,6 +382,10 @@ ngx_rtprop_ws_sent(ngx_http_request_t *r, ngx_event_t *wev)
         ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
                       "client timed out");
         c->timedout = 1;
+        return NGX_ERROR;
+    }
+
+    if (c->error) {
         return NGX_ERROR;
     }
 
