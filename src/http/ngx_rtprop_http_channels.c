@@ -4,6 +4,7 @@
 
 #include "http/ngx_rtprop_http.h"
 #include "base/rtprop_json.h"
+#include "base/rtprop_time.h"
 
 
 #define NGX_RTPROP_HTTP_CHANNELS      100     /* listed by default */
@@ -295,8 +296,10 @@ ngx_rtprop_http_connections_done(ngx_rtprop_op_t *op)
 static json_t *
 ngx_rtprop_http_connection_json(ngx_rtprop_member_t *member)
 {
-    u_char       id[2 * NGX_RTPROP_SESSION_ID];
+    u_char       id[2 * NGX_RTPROP_SESSION_ID], time[RTPROP_TIME_LEN];
+    size_t       len;
     json_t      *json;
+    int64_t      since;
     const char  *err;
 
     json = rtprop_json_load(member->info.data, member->info.len,
@@ -309,8 +312,16 @@ ngx_rtprop_http_connection_json(ngx_rtprop_member_t *member)
 
     ngx_rtprop_session_id_text(member->session, id);
 
-    json_object_set_new(json, "session_id",
-                        json_stringn((char *) id, sizeof(id)));
+    (void) json_object_set_new(json, "session_id",
+                               json_stringn((char *) id, sizeof(id)));
+
+    if (rtprop_json_get_int(json, "since", &since) == RTPROP_OK) {
+        len = rtprop_time_format(since, time);
+
+        (void) json_object_set_new(json, "connected_at",
+                                   json_stringn((char *) time, len));
+        (void) json_object_del(json, "since");
+    }
 
     return json;
 }

@@ -83,7 +83,8 @@ qr/\A(?:\#\ (?:HELP\ rtprop_[a-z_]+\ \S.*
 
 
 === TEST 5: counters over all workers
---- http_config eval: $::http
+--- http_config
+    rtprop_zone rtprop 5m;
 --- config eval: $::config
 --- request eval
 [("GET /api/channels") x 12, "GET /api/nothing", "GET /metrics"]
