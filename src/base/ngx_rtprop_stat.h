@@ -29,11 +29,22 @@ typedef struct {
 } ngx_rtprop_stat_desc_t;
 
 
+/* The value of a gauge that is not kept in rows but asked for. */
+typedef int64_t (*ngx_rtprop_stat_source_pt)(ngx_rtprop_worker_t *worker);
+
+
 /*
  * Registers a table that ends with an empty name; sets each entry's index.
  * Call it in preconfiguration; the table must stay.
  */
 ngx_int_t ngx_rtprop_stat_add(ngx_conf_t *cf, ngx_rtprop_stat_desc_t *table);
+
+/*
+ * Lets a registered gauge be asked for whenever it is read or rendered; called
+ * in init_process, after ngx_rtprop_stat_init_worker().
+ */
+void ngx_rtprop_stat_source(ngx_rtprop_worker_t *worker,
+    ngx_rtprop_stat_desc_t *stat, ngx_rtprop_stat_source_pt source);
 
 /* Finds or makes the rows in the zone; called by the core in init_process. */
 ngx_int_t ngx_rtprop_stat_init_worker(ngx_rtprop_worker_t *worker);
@@ -46,7 +57,10 @@ void ngx_rtprop_stat_bump(ngx_rtprop_worker_t *worker,
 void ngx_rtprop_stat_observe(ngx_rtprop_worker_t *worker,
     ngx_rtprop_stat_desc_t *stat, uint64_t usec);
 
-/* The sum over all workers (retired row included for counters). */
+/*
+ * The sum over all workers (retired row included for counters); of a histogram
+ * the number of durations.
+ */
 int64_t ngx_rtprop_stat_value(ngx_rtprop_worker_t *worker,
     ngx_rtprop_stat_desc_t *stat);
 
