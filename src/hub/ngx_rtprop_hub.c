@@ -37,9 +37,12 @@ static void ngx_rtprop_hub_offline(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     ngx_str_t *info);
 static void ngx_rtprop_hub_job(ngx_rtprop_hub_t *hub, ngx_str_t *key,
     ngx_str_t *payload, uint64_t fence);
+static void ngx_rtprop_hub_control_send(ngx_rtprop_hub_t *hub,
+    ngx_str_t *channel, const char *type, json_t *payload);
 static void ngx_rtprop_hub_published(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_sweep(ngx_event_t *ev);
-static ngx_int_t ngx_rtprop_hub_push(ngx_array_t *array, void *elt);
+static ngx_int_t ngx_rtprop_hub_push(ngx_conf_t *cf, ngx_array_t *array,
+    void *elt, size_t size);
 
 
 static ngx_rtprop_engine_handler_t  ngx_rtprop_hub_handler = {
@@ -53,36 +56,46 @@ static ngx_rtprop_engine_handler_t  ngx_rtprop_hub_handler = {
 ngx_int_t
 ngx_rtprop_kind_add(ngx_conf_t *cf, ngx_rtprop_kind_t *kind)
 {
-    return ngx_rtprop_hub_push(&ngx_rtprop_main_conf(cf)->kinds, kind);
+    return ngx_rtprop_hub_push(cf, &ngx_rtprop_main_conf(cf)->kinds, kind,
+                               sizeof(ngx_rtprop_kind_t));
 }
 
 
 ngx_int_t
 ngx_rtprop_job_add(ngx_conf_t *cf, ngx_rtprop_job_t *job)
 {
-    return ngx_rtprop_hub_push(&ngx_rtprop_main_conf(cf)->jobs, job);
+    return ngx_rtprop_hub_push(cf, &ngx_rtprop_main_conf(cf)->jobs, job,
+                               sizeof(ngx_rtprop_job_t));
 }
 
 
 ngx_int_t
 ngx_rtprop_observer_add(ngx_conf_t *cf, ngx_rtprop_observer_t *observer)
 {
-    return ngx_rtprop_hub_push(&ngx_rtprop_main_conf(cf)->observers, observer);
+    return ngx_rtprop_hub_push(cf, &ngx_rtprop_main_conf(cf)->observers,
+                               observer, sizeof(ngx_rtprop_observer_t));
 }
 
 
+/*
+ * A copy, since data belongs to this configuration: one that fails to load
+ * must not change what the running workers' successors see.
+ */
+
 static ngx_int_t
-ngx_rtprop_hub_push(ngx_array_t *array, void *elt)
+ngx_rtprop_hub_push(ngx_conf_t *cf, ngx_array_t *array, void *elt, size_t size)
 {
-    void  **p;
+    void  **p, *copy;
 
     p = ngx_array_push(array);
+    copy = ngx_palloc(cf->pool, size);
 
-    if (p == NULL) {
+    if (p == NULL || copy == NULL) {
         return NGX_ERROR;
     }
 
-    *p = elt;
+    ngx_memcpy(copy, elt, size);
+    *p = copy;
 
     return NGX_OK;
 }
@@ -292,12 +305,11 @@ ngx_rtprop_hub_opened(ngx_rtprop_session_t *s)
 static void
 ngx_rtprop_hub_closed(ngx_rtprop_session_t *s)
 {
-    ngx_str_t                name, id;
+    ngx_str_t                id;
     ngx_uint_t               i;
     ngx_queue_t             *q;
     ngx_rtprop_hub_t        *hub;
     ngx_rtprop_sub_t        *sub;
-    ngx_rtprop_kind_t       *kind;
     ngx_rtprop_observer_t  **observer;
 
     hub = s->worker->hub;
@@ -305,17 +317,8 @@ ngx_rtprop_hub_closed(ngx_rtprop_session_t *s)
     while (!ngx_queue_empty(&s->subs)) {
         q = ngx_queue_head(&s->subs);
         sub = ngx_queue_data(q, ngx_rtprop_sub_t, link);
-        kind = sub->channel->kind;
 
-        if (kind && kind->left && !sub->pending) {
-            name.len = sub->channel->name_len;
-            name.data = sub->channel->name;
-            ngx_rtprop_hub_channel_id(&name, &id);
-
-            kind->left(s, sub, &id, kind->data);
-        }
-
-        ngx_rtprop_hub_sub_remove(hub, sub);
+        ngx_rtprop_hub_sub_leave(hub, sub);
     }
 
     observer = s->worker->conf->observers.elts;
@@ -479,22 +482,40 @@ ngx_rtprop_hub_publish_op(ngx_rtprop_hub_t *hub, ngx_rtprop_publish_t *op)
 void
 ngx_rtprop_hub_kick(ngx_rtprop_hub_t *hub, ngx_str_t *user, const char *reason)
 {
-    u_char              name[NGX_RTPROP_CHANNEL_MAX];
-    json_t             *payload;
-    ngx_rtprop_event_t  ev;
+    u_char     buf[NGX_RTPROP_CHANNEL_MAX];
+    ngx_str_t  name;
 
-    payload = json_pack("{s:s}", "reason", reason);
-
-    if (payload == NULL || user->len > NGX_RTPROP_NAME_MAX) {
-        json_decref(payload);
+    if (user->len > NGX_RTPROP_NAME_MAX) {
         return;
     }
 
+    name.data = buf;
+    name.len = ngx_sprintf(buf, "user:%V", user) - buf;
+
+    ngx_rtprop_hub_control_send(hub, &name, NGX_RTPROP_CONTROL_KICK,
+                                json_pack("{s:s}", "reason", reason));
+}
+
+
+void
+ngx_rtprop_hub_expel(ngx_rtprop_hub_t *hub, ngx_str_t *channel, json_t *users)
+{
+    ngx_rtprop_hub_control_send(hub, channel, NGX_RTPROP_CONTROL_EXPEL,
+                                json_pack("{s:o}", "users", users));
+}
+
+
+static void
+ngx_rtprop_hub_control_send(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    const char *type, json_t *payload)
+{
+    ngx_rtprop_event_t  ev;
+
     ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
 
-    ev.channel.data = name;
-    ev.channel.len = ngx_sprintf(name, "user:%V", user) - name;
-    ngx_str_set(&ev.type, "$kick");
+    ev.channel = *channel;
+    ev.type.data = (u_char *) type;
+    ev.type.len = ngx_strlen(type);
     ev.flags = NGX_RTPROP_EV_VOLATILE|NGX_RTPROP_EV_CONTROL;
 
     (void) ngx_rtprop_hub_publish(hub, &ev, payload);

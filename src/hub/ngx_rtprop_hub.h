@@ -116,6 +116,7 @@ struct ngx_rtprop_kind_s {
               ngx_rtprop_session_t *s, void *data);
 };
 
+/* Each of the three copies what it is given. */
 ngx_int_t ngx_rtprop_kind_add(ngx_conf_t *cf, ngx_rtprop_kind_t *kind);
 
 
@@ -323,6 +324,13 @@ void ngx_rtprop_hub_job_done(ngx_rtprop_hub_t *hub, ngx_str_t *key,
  */
 void ngx_rtprop_hub_kick(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     const char *reason);
+
+/*
+ * Takes the users' sessions out of a channel on all workers; their kind's
+ * left() is called.  users: an array of ids, taken over.
+ */
+void ngx_rtprop_hub_expel(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    json_t *users);
 
 /* Where a joined session stands, for an answer with position. */
 void ngx_rtprop_hub_position(ngx_rtprop_join_t *join,

@@ -274,6 +274,26 @@ ngx_rtprop_hub_sub_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 }
 
 
+void
+ngx_rtprop_hub_sub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
+{
+    ngx_str_t           name, id;
+    ngx_rtprop_kind_t  *kind;
+
+    kind = sub->channel->kind;
+
+    if (kind && kind->left && !sub->pending) {
+        name.len = sub->channel->name_len;
+        name.data = sub->channel->name;
+        ngx_rtprop_hub_channel_id(&name, &id);
+
+        kind->left(sub->session, sub, &id, kind->data);
+    }
+
+    ngx_rtprop_hub_sub_remove(hub, sub);
+}
+
+
 /*
  * The subscription stands from now on, but hears nothing until its place in
  * the channel is known; what is published meanwhile has a higher offset than

@@ -9,6 +9,12 @@
 #include "hub/ngx_rtprop_hub.h"
 
 
+/* Control events, from hub to hub. */
+
+#define NGX_RTPROP_CONTROL_KICK   "$kick"      /* user:{id}: {reason} */
+#define NGX_RTPROP_CONTROL_EXPEL  "$expel"     /* any channel: {users} */
+
+
 ngx_int_t ngx_rtprop_hub_channels_init(ngx_rtprop_hub_t *hub);
 
 /* The channel of this name, or NULL. */
@@ -24,6 +30,9 @@ ngx_rtprop_kind_t *ngx_rtprop_hub_kind(ngx_rtprop_main_conf_t *rmcf,
  * join is still under way), and frees the channel with the last one.
  */
 void ngx_rtprop_hub_sub_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
+
+/* The same, after its kind was told that the session has left. */
+void ngx_rtprop_hub_sub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
 
 /* Frees a channel that nobody needs any more. */
 void ngx_rtprop_hub_channel_release(ngx_rtprop_hub_t *hub,

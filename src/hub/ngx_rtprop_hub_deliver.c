@@ -71,6 +71,9 @@ static ngx_uint_t ngx_rtprop_hub_is_user(ngx_str_t *user,
 static void ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev);
 static void ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
+static void ngx_rtprop_hub_kicked(ngx_rtprop_channel_t *ch, json_t *reason);
+static void ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch, json_t *users);
 static void ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch);
 static uint64_t ngx_rtprop_hub_usec(void);
@@ -639,17 +642,35 @@ static void
 ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     ngx_rtprop_event_t *ev)
 {
-    json_t            *payload;
-    const char        *reason;
-    ngx_queue_t       *q;
-    ngx_rtprop_sub_t  *sub;
+    json_t  *payload;
 
-    if (ev->type.len != 5 || ngx_memcmp(ev->type.data, "$kick", 5) != 0) {
+    payload = json_loadb((char *) ev->payload.data, ev->payload.len, 0, NULL);
+
+    if (payload == NULL) {
         return;
     }
 
-    payload = json_loadb((char *) ev->payload.data, ev->payload.len, 0, NULL);
-    reason = json_string_value(json_object_get(payload, "reason"));
+    if (ngx_strncmp(ev->type.data, NGX_RTPROP_CONTROL_KICK, ev->type.len)
+        == 0)
+    {
+        ngx_rtprop_hub_kicked(ch, json_object_get(payload, "reason"));
+
+    } else if (ngx_strncmp(ev->type.data, NGX_RTPROP_CONTROL_EXPEL,
+                           ev->type.len)
+               == 0)
+    {
+        ngx_rtprop_hub_expelled(hub, ch, json_object_get(payload, "users"));
+    }
+
+    json_decref(payload);
+}
+
+
+static void
+ngx_rtprop_hub_kicked(ngx_rtprop_channel_t *ch, json_t *reason)
+{
+    ngx_queue_t       *q;
+    ngx_rtprop_sub_t  *sub;
 
     for (q = ngx_queue_head(&ch->subs);
          q != ngx_queue_sentinel(&ch->subs);
@@ -658,10 +679,46 @@ ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
         sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
 
         ngx_rtprop_session_close(sub->session, NGX_RTPROP_CLOSE_POLICY,
-                                 reason ? reason : "kicked");
+                                 json_is_string(reason)
+                                 ? json_string_value(reason) : "kicked");
+    }
+}
+
+
+/* The channel stays until the loop is over: a count of its own holds it. */
+
+static void
+ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    json_t *users)
+{
+    size_t             i;
+    json_t            *user;
+    ngx_str_t          id;
+    ngx_queue_t       *q, *next;
+    ngx_rtprop_sub_t  *sub;
+
+    ch->nsubs++;
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+
+        json_array_foreach(users, i, user) {
+            id.data = (u_char *) json_string_value(user);
+            id.len = json_string_length(user);
+
+            if (!sub->pending && ngx_rtprop_hub_is_user(&id, sub->session)) {
+                ngx_rtprop_hub_sub_leave(hub, sub);
+                break;
+            }
+        }
     }
 
-    json_decref(payload);
+    ch->nsubs--;
+    ngx_rtprop_hub_channel_release(hub, ch);
 }
 
 

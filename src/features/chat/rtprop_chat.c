@@ -1,45 +1,28 @@
+/*
+ * Rights, marks, messages, typing.
+ */
+
 #include "features/chat/rtprop_chat.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/rtprop_payload.h"
-
-
-typedef struct {
-    int64_t   seq;
-    int64_t   own;
-    int64_t   read_at;
-} rtprop_chat_mark_t;
+#include "base/rtprop_json.h"
+#include "base/rtprop_time.h"
+#include "session/rtprop_command.h"
 
 
-static int rtprop_chat_retry(const json_t *doc,
-    const rtprop_chat_draft_t *draft, rtprop_chat_sent_t *sent);
-static void rtprop_chat_mark_get(const json_t *doc, const rtprop_str_t *user,
-    rtprop_chat_mark_t *mark);
-static int rtprop_chat_mark_set(json_t *doc, const rtprop_str_t *user,
-    const rtprop_chat_mark_t *mark);
-static int64_t rtprop_chat_count(const json_t *doc);
-static int64_t rtprop_chat_seq(const json_t *doc, const rtprop_str_t *id);
-static size_t rtprop_chat_id(const json_t *doc, int64_t seq, char *buf);
-static int64_t rtprop_chat_own_after(const json_t *doc,
-    const rtprop_str_t *user, int64_t seq, int64_t own);
+static int rtprop_chat_check_attachment(const json_t *item);
 
 
 rtprop_chat_right_e
-rtprop_chat_right(const json_t *doc, const rtprop_str_t *id,
-    const rtprop_str_t *user, const rtprop_str_t *claims, size_t n)
+rtprop_chat_right(const json_t *doc, const rtprop_str_t *user, int claimed)
 {
-    size_t  i;
-
     if (doc && rtprop_chat_participant(doc, user)) {
         return RTPROP_CHAT_PARTICIPANT;
     }
 
-    for (i = 0; i < n; i++) {
-        if (rtprop_str_eq(&claims[i], (char *) id->data, id->len)) {
-            return RTPROP_CHAT_CLAIMED;
-        }
+    if (claimed) {
+        return RTPROP_CHAT_CLAIMED;
     }
 
     return doc ? RTPROP_CHAT_STRANGER : RTPROP_CHAT_UNKNOWN;
@@ -61,7 +44,7 @@ rtprop_chat_admit(json_t *doc, const rtprop_chat_person_t *person)
         return RTPROP_DECLINED;
     }
 
-    item = json_pack("{so, so, so, so}",
+    item = json_pack("{s:o, s:o, s:o, s:o}",
                      "id", rtprop_payload_str(&person->id),
                      "name", rtprop_payload_str(&person->name),
                      "avatar", rtprop_payload_str(&person->avatar),
@@ -73,274 +56,147 @@ rtprop_chat_admit(json_t *doc, const rtprop_chat_person_t *person)
 
 
 int
-rtprop_chat_send(json_t *doc, const rtprop_chat_draft_t *draft, int64_t now,
-    rtprop_chat_sent_t *sent)
+rtprop_chat_message_id(const rtprop_str_t *text, uint64_t *id)
 {
-    json_t              *recent, *item;
-    int64_t              count, unread;
-    rtprop_chat_mark_t   mark;
+    size_t  i;
 
-    memset(sent, 0, sizeof(rtprop_chat_sent_t));
+    *id = 0;
 
-    if (rtprop_chat_participant(doc, &draft->from.id) == NULL) {
-        return RTPROP_DECLINED;
-    }
-
-    if (rtprop_chat_retry(doc, draft, sent)) {
-        return RTPROP_OK;
-    }
-
-    count = rtprop_chat_count(doc) + 1;
-    unread = rtprop_chat_unread(doc, &draft->from.id);
-
-    item = json_pack("[o, o, I]", rtprop_payload_str(&draft->from.id),
-                     draft->client_message_id.len
-                     ? rtprop_payload_str(&draft->client_message_id)
-                     : json_null(),
-                     (json_int_t) now);
-
-    recent = json_object_get(doc, "recent");
-
-    if (json_array_insert_new(recent, 0, item) != 0
-        || json_object_set_new(doc, "count", json_integer(count)) != 0)
-    {
+    if (text->len == 0 || text->len > 19 || text->data[0] == '0') {
         return RTPROP_ERROR;
     }
 
-    if (json_array_size(recent) > RTPROP_CHAT_RECENT) {
-        json_array_remove(recent, RTPROP_CHAT_RECENT);
-    }
-
-    /* who has read all has read all after speaking, too */
-
-    rtprop_chat_mark_get(doc, &draft->from.id, &mark);
-
-    if (unread == 0) {
-        mark.seq = count;
-        mark.own = 0;
-
-    } else {
-        mark.own++;
-    }
-
-    sent->created_at = now;
-    rtprop_chat_id(doc, count, sent->id);
-
-    return rtprop_chat_mark_set(doc, &draft->from.id, &mark);
-}
-
-
-static int
-rtprop_chat_retry(const json_t *doc, const rtprop_chat_draft_t *draft,
-    rtprop_chat_sent_t *sent)
-{
-    size_t               i;
-    json_t              *item, *user, *client;
-    const rtprop_str_t  *id;
-
-    id = &draft->client_message_id;
-
-    if (id->len == 0) {
-        return 0;
-    }
-
-    json_array_foreach (json_object_get(doc, "recent"), i, item) {
-        user = json_array_get(item, 0);
-        client = json_array_get(item, 1);
-
-        if (json_is_string(client)
-            && rtprop_str_eq(id, json_string_value(client),
-                             json_string_length(client))
-            && rtprop_str_eq(&draft->from.id, json_string_value(user),
-                             json_string_length(user)))
-        {
-            rtprop_chat_id(doc, rtprop_chat_count(doc) - (int64_t) i,
-                           sent->id);
-            sent->created_at = json_integer_value(json_array_get(item, 2));
-            sent->duplicate = 1;
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-int
-rtprop_chat_read(json_t *doc, const rtprop_str_t *user,
-    const rtprop_str_t *message_id, int64_t now)
-{
-    int64_t             seq;
-    rtprop_chat_mark_t  mark;
-
-    seq = rtprop_chat_seq(doc, message_id);
-
-    if (seq == 0 || rtprop_chat_participant(doc, user) == NULL) {
-        return RTPROP_DECLINED;
-    }
-
-    rtprop_chat_mark_get(doc, user, &mark);
-
-    if (seq <= mark.seq) {
-        return RTPROP_AGAIN;
-    }
-
-    mark.own = rtprop_chat_own_after(doc, user, seq, mark.own);
-    mark.seq = seq;
-    mark.read_at = now;
-
-    return rtprop_chat_mark_set(doc, user, &mark);
-}
-
-
-/*
- * How many of the "own" messages behind the old mark lie behind "seq".  Those
- * older than the kept ones cannot be told apart and are taken for later ones.
- */
-
-static int64_t
-rtprop_chat_own_after(const json_t *doc, const rtprop_str_t *user,
-    int64_t seq, int64_t own)
-{
-    size_t    i;
-    json_t   *item, *from;
-    int64_t   count, n;
-
-    count = rtprop_chat_count(doc);
-    n = 0;
-
-    json_array_foreach (json_object_get(doc, "recent"), i, item) {
-        if (count - (int64_t) i <= seq) {
-            return n;
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return RTPROP_ERROR;
         }
 
-        from = json_array_get(item, 0);
-
-        n += rtprop_str_eq(user, json_string_value(from),
-                           json_string_length(from));
-    }
-
-    if (count - (int64_t) i > seq) {
-        n = own;
-    }
-
-    return n < count - seq ? n : count - seq;
-}
-
-
-int64_t
-rtprop_chat_unread(const json_t *doc, const rtprop_str_t *user)
-{
-    rtprop_chat_mark_t  mark;
-
-    rtprop_chat_mark_get(doc, user, &mark);
-
-    return rtprop_chat_count(doc) - mark.seq - mark.own;
-}
-
-
-size_t
-rtprop_chat_last_id(const json_t *doc, char *buf)
-{
-    int64_t  count;
-
-    count = rtprop_chat_count(doc);
-
-    return count ? rtprop_chat_id(doc, count, buf) : 0;
-}
-
-
-static void
-rtprop_chat_mark_get(const json_t *doc, const rtprop_str_t *user,
-    rtprop_chat_mark_t *mark)
-{
-    json_t  *item;
-    json_t  *person;
-
-    memset(mark, 0, sizeof(rtprop_chat_mark_t));
-
-    person = rtprop_chat_participant(doc, user);
-    if (person == NULL) {
-        return;
-    }
-
-    item = json_object_get(json_object_get(doc, "marks"),
-                           json_string_value(json_object_get(person, "id")));
-
-    mark->seq = json_integer_value(json_array_get(item, 0));
-    mark->own = json_integer_value(json_array_get(item, 1));
-    mark->read_at = json_integer_value(json_array_get(item, 2));
-}
-
-
-static int
-rtprop_chat_mark_set(json_t *doc, const rtprop_str_t *user,
-    const rtprop_chat_mark_t *mark)
-{
-    json_t  *item, *person;
-
-    person = rtprop_chat_participant(doc, user);
-
-    item = json_pack("[I, I, I]", (json_int_t) mark->seq,
-                     (json_int_t) mark->own, (json_int_t) mark->read_at);
-
-    if (json_object_set_new(json_object_get(doc, "marks"),
-                            json_string_value(json_object_get(person, "id")),
-                            item)
-        != 0)
-    {
-        return RTPROP_ERROR;
+        *id = *id * 10 + (text->data[i] - '0');
     }
 
     return RTPROP_OK;
 }
 
 
-static int64_t
-rtprop_chat_count(const json_t *doc)
+int
+rtprop_chat_read(json_t *doc, const rtprop_str_t *user, uint64_t id,
+    int64_t now)
 {
-    return json_integer_value(json_object_get(doc, "count"));
+    json_t  *mark;
+
+    if (id <= rtprop_chat_mark(doc, user)) {
+        return RTPROP_AGAIN;
+    }
+
+    mark = json_pack("[I, I]", (json_int_t) id, (json_int_t) now);
+
+    return json_object_setn_new(json_object_get(doc, "marks"),
+                                (char *) user->data, user->len, mark)
+           == 0 ? RTPROP_OK : RTPROP_ERROR;
 }
 
 
-/* The number in a message id, 0 for an id that was never given. */
-
-static int64_t
-rtprop_chat_seq(const json_t *doc, const rtprop_str_t *id)
+uint64_t
+rtprop_chat_mark(const json_t *doc, const rtprop_str_t *user)
 {
-    char     buf[RTPROP_CHAT_ID_LEN + 1];
-    size_t   n;
-    int64_t  seq;
+    json_t  *mark;
 
-    n = json_string_length(json_object_get(doc, "tag")) + 1;
+    mark = json_object_getn(json_object_get(doc, "marks"),
+                            (char *) user->data, user->len);
 
-    if (id->len <= n || id->len > RTPROP_CHAT_ID_LEN) {
-        return 0;
-    }
-
-    memcpy(buf, id->data, id->len);
-    buf[id->len] = '\0';
-
-    seq = strtoll(buf + n, NULL, 10);
-
-    if (seq < 1 || seq > rtprop_chat_count(doc)) {
-        return 0;
-    }
-
-    /* there is one way only to write it */
-
-    n = rtprop_chat_id(doc, seq, buf);
-
-    return rtprop_str_eq(id, buf, n) ? seq : 0;
+    return (uint64_t) json_integer_value(json_array_get(mark, 0));
 }
 
 
-static size_t
-rtprop_chat_id(const json_t *doc, int64_t seq, char *buf)
+int
+rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
+    rtprop_invalid_t *why)
 {
-    return (size_t) snprintf(buf, RTPROP_CHAT_ID_LEN + 1, "%s-%lld",
-                             json_string_value(json_object_get(doc, "tag")),
-                             (long long) seq);
+    size_t   i;
+    json_t  *item;
+
+    for (i = 0; i < content->len; i++) {
+        if (content->data[i] > ' ') {
+            break;
+        }
+    }
+
+    if (i == content->len) {
+        why->field = "content";
+        why->message = "content must not be empty";
+        return RTPROP_ERROR;
+    }
+
+    json_array_foreach (attachments, i, item) {
+        if (!rtprop_chat_check_attachment(item)) {
+            why->field = "attachments";
+            why->message = "attachments must be URLs or objects with a url";
+            return RTPROP_ERROR;
+        }
+    }
+
+    return RTPROP_OK;
+}
+
+
+static int
+rtprop_chat_check_attachment(const json_t *item)
+{
+    const json_t  *url, *name, *mime, *size;
+
+    url = item;
+
+    if (json_is_object(item)) {
+        url = rtprop_json_get(item, "url");
+        name = rtprop_json_get(item, "name");
+        mime = rtprop_json_get(item, "mime");
+        size = rtprop_json_get(item, "size");
+
+        if ((name && !json_is_string(name)) || (mime && !json_is_string(mime))
+            || (size && (!json_is_integer(size)
+                         || json_integer_value(size) < 0))
+            || json_object_size(item) > 8)
+        {
+            return 0;
+        }
+    }
+
+    return json_is_string(url)
+           && rtprop_command_is_url((unsigned char *) json_string_value(url),
+                                    json_string_length(url));
+}
+
+
+json_t *
+rtprop_chat_message(const rtprop_chat_message_t *m)
+{
+    char           id[24];
+    json_t        *sender, *attachments;
+    unsigned char  at[RTPROP_TIME_LEN];
+
+    (void) snprintf(id, sizeof(id), "%llu", (unsigned long long) m->id);
+    rtprop_time_format(m->created_at, at);
+
+    sender = json_pack("{s:o, s:o, s:o}",
+                       "id", rtprop_payload_str(&m->from.id),
+                       "name", rtprop_payload_str(&m->from.name),
+                       "avatar", rtprop_payload_str(&m->from.avatar));
+
+    attachments = m->attachments ? json_incref(m->attachments) : json_array();
+
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s%, s:s%}",
+                     "id", id,
+                     "message_id", id,
+                     "conversation_id", rtprop_payload_str(&m->conversation_id),
+                     "content", rtprop_payload_str(&m->content),
+                     "sender", sender,
+                     "from", rtprop_payload_str(&m->from.id),
+                     "attachments", attachments,
+                     "client_message_id", m->client_message_id.len
+                         ? rtprop_payload_str(&m->client_message_id)
+                         : json_null(),
+                     "created_at", (char *) at, (size_t) RTPROP_TIME_LEN,
+                     "timestamp", (char *) at, (size_t) RTPROP_TIME_LEN);
 }
 
 

@@ -1,15 +1,10 @@
 /*
- * {"format":1, "tag":"9f3ab2c1d0e4", "count":17,
+ * {"format":1, "property_id":..., "title":...,
  *  "participants":[{"id":...,"name":...,"avatar":...,"role":...}, ...],
- *  "property_id":..., "title":...,
- *  "marks":{"u1":[seq, own, read_at], ...},
- *  "recent":[["u1", client_message_id or null, created_at], ...]}
+ *  "marks":{"u1":[id, read_at], ...}}
  *
- * "count" is the number of the newest message, "recent" the newest messages,
- * newest first.  A mark is the number up to which a user has read, and how
- * many of the later ones are the user's own.
+ * A mark is the id of the message up to which a user has read.
  */
-
 
 #include "features/chat/rtprop_chat.h"
 
@@ -21,8 +16,7 @@
 
 
 static int rtprop_chat_valid(const json_t *doc);
-static int rtprop_chat_valid_marks(const json_t *marks, int64_t count);
-static int rtprop_chat_valid_recent(const json_t *recent, int64_t count);
+static int rtprop_chat_valid_marks(const json_t *marks);
 static json_t *rtprop_chat_person(const json_t *item, rtprop_invalid_t *why);
 static int rtprop_chat_person_field(json_t *person, const json_t *item,
     const char *key, size_t max);
@@ -33,45 +27,21 @@ static json_t *rtprop_chat_leavers(json_t *doc, json_t *people);
 
 
 json_t *
-rtprop_chat_create(const rtprop_str_t *tag)
+rtprop_chat_create(void)
 {
-    size_t         i;
-    unsigned char  c;
-
-    if (tag->len == 0 || tag->len > RTPROP_CHAT_TAG_LEN) {
-        return NULL;
-    }
-
-    for (i = 0; i < tag->len; i++) {
-        c = tag->data[i];
-
-        if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a'
-                                         && (c | 0x20) <= 'z'))
-        {
-            return NULL;
-        }
-    }
-
-    return json_pack("{si, ss%, si, s[], sn, sn, s{}, s[]}",
-                     "format", RTPROP_CHAT_FORMAT,
-                     "tag", (char *) tag->data, tag->len,
-                     "count", 0,
-                     "participants",
-                     "property_id",
-                     "title",
-                     "marks",
-                     "recent");
+    return json_pack("{s:i, s:[], s:n, s:n, s:{}}",
+                     "format", RTPROP_CHAT_FORMAT, "participants",
+                     "property_id", "title", "marks");
 }
 
 
 json_t *
-rtprop_chat_parse(const char *text, size_t len)
+rtprop_chat_parse(const unsigned char *text, size_t len)
 {
     json_t      *doc;
     const char  *err;
 
-    doc = rtprop_json_load((const unsigned char *) text, len,
-                           RTPROP_CHAT_DEPTH, &err);
+    doc = rtprop_json_load(text, len, RTPROP_CHAT_DEPTH, &err);
 
     if (doc && !rtprop_chat_valid(doc)) {
         json_decref(doc);
@@ -85,18 +55,11 @@ rtprop_chat_parse(const char *text, size_t len)
 static int
 rtprop_chat_valid(const json_t *doc)
 {
-    size_t             i;
-    json_t            *people, *person;
-    int64_t            count;
-    rtprop_str_t       tag;
-    rtprop_invalid_t   why;
+    size_t   i;
+    json_t  *people, *person;
 
     if (json_integer_value(json_object_get(doc, "format"))
-        != RTPROP_CHAT_FORMAT
-        || rtprop_json_get_string(doc, "tag", &tag) != RTPROP_OK
-        || tag.len == 0 || tag.len > RTPROP_CHAT_TAG_LEN
-        || rtprop_json_get_int(doc, "count", &count) != RTPROP_OK
-        || count < 0)
+        != RTPROP_CHAT_FORMAT)
     {
         return 0;
     }
@@ -110,30 +73,22 @@ rtprop_chat_valid(const json_t *doc)
     }
 
     json_array_foreach (people, i, person) {
-        person = rtprop_chat_person(person, &why);
-
-        if (person == NULL) {
+        if (!json_is_string(json_object_get(person, "id"))) {
             return 0;
         }
-
-        json_decref(person);
     }
 
-    return rtprop_chat_valid_marks(json_object_get(doc, "marks"), count)
-           && rtprop_chat_valid_recent(json_object_get(doc, "recent"), count);
+    return rtprop_chat_valid_marks(json_object_get(doc, "marks"));
 }
 
 
 static int
-rtprop_chat_valid_marks(const json_t *marks, int64_t count)
+rtprop_chat_valid_marks(const json_t *marks)
 {
-    void     *iter;
-    json_t   *mark;
-    int64_t   seq, own, read_at;
+    void    *iter;
+    json_t  *mark;
 
-    if (!json_is_object(marks)
-        || json_object_size(marks) > RTPROP_CHAT_PARTICIPANTS)
-    {
+    if (!json_is_object(marks)) {
         return 0;
     }
 
@@ -143,40 +98,8 @@ rtprop_chat_valid_marks(const json_t *marks, int64_t count)
     {
         mark = json_object_iter_value(iter);
 
-        if (rtprop_json_int(json_array_get(mark, 0), &seq) != RTPROP_OK
-            || rtprop_json_int(json_array_get(mark, 1), &own) != RTPROP_OK
-            || rtprop_json_int(json_array_get(mark, 2), &read_at) != RTPROP_OK
-            || seq < 0 || own < 0 || seq + own > count)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static int
-rtprop_chat_valid_recent(const json_t *recent, int64_t count)
-{
-    size_t    i;
-    json_t   *item, *client;
-    int64_t   created_at;
-
-    if (!json_is_array(recent)
-        || json_array_size(recent) > RTPROP_CHAT_RECENT
-        || (int64_t) json_array_size(recent) > count)
-    {
-        return 0;
-    }
-
-    json_array_foreach (recent, i, item) {
-        client = json_array_get(item, 1);
-
-        if (!json_is_string(json_array_get(item, 0))
-            || !(json_is_string(client) || json_is_null(client))
-            || rtprop_json_int(json_array_get(item, 2), &created_at)
-               != RTPROP_OK)
+        if (!json_is_integer(json_array_get(mark, 0))
+            || !json_is_integer(json_array_get(mark, 1)))
         {
             return 0;
         }
@@ -293,7 +216,7 @@ rtprop_chat_person(const json_t *item, rtprop_invalid_t *why)
         && rtprop_chat_person_field(person, item, "name",
                                     RTPROP_CHAT_NAME_LEN) == RTPROP_OK
         && rtprop_chat_person_field(person, item, "avatar",
-                                    RTPROP_CHAT_AVATAR_LEN) == RTPROP_OK
+                                    RTPROP_CHAT_URL_LEN) == RTPROP_OK
         && rtprop_chat_person_field(person, item, "role",
                                     RTPROP_JSON_ID_MAX) == RTPROP_OK)
     {
@@ -437,4 +360,17 @@ rtprop_chat_find(const json_t *people, const char *id, size_t len)
     }
 
     return NULL;
+}
+
+
+json_t *
+rtprop_chat_resource(const json_t *doc, const rtprop_str_t *id,
+    uint64_t version)
+{
+    return json_pack("{s:s%, s:O, s:O, s:O, s:I}",
+                     "id", (char *) id->data, id->len,
+                     "participants", rtprop_chat_participants(doc),
+                     "property_id", json_object_get(doc, "property_id"),
+                     "title", json_object_get(doc, "title"),
+                     "version", (json_int_t) version);
 }

@@ -1,0 +1,693 @@
+/*
+ * Messages: sent, delivered, read, and read again.
+ */
+
+#include "base/rtprop_json.h"
+#include "features/chat/ngx_rtprop_chat.h"
+
+
+/* A message under way; lives in the command's pool. */
+
+typedef struct {
+    ngx_rtprop_publish_t        publish;
+    ngx_rtprop_state_t          once;       /* with a client_message_id */
+    ngx_rtprop_event_t          event;
+    ngx_rtprop_cmd_t           *cmd;
+    rtprop_chat_message_t       message;
+} ngx_rtprop_chat_send_t;
+
+
+typedef struct {
+    ngx_rtprop_update_t         update;
+    ngx_rtprop_event_t          event;
+    ngx_rtprop_cmd_t           *cmd;
+    ngx_str_t                   id;         /* of the conversation */
+    ngx_str_t                   message;
+    uint64_t                    message_id;
+    const char                 *code;
+} ngx_rtprop_chat_read_t;
+
+
+typedef struct {
+    ngx_rtprop_history_t        history;
+    ngx_rtprop_state_t          state;
+    ngx_rtprop_cmd_t           *cmd;
+    ngx_str_t                   id;
+} ngx_rtprop_chat_page_t;
+
+
+typedef struct {
+    ngx_rtprop_lease_t          lease;
+    ngx_rtprop_hub_t           *hub;
+    ngx_str_t                   id;         /* of the conversation */
+    ngx_str_t                   author;
+    ngx_str_t                   user;
+    uint64_t                    message;
+} ngx_rtprop_chat_receipt_t;
+
+
+static ngx_int_t ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m);
+static void ngx_rtprop_chat_sent(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_sent_once(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_ack(ngx_rtprop_chat_send_t *m);
+static ngx_int_t ngx_rtprop_chat_read_apply(ngx_rtprop_update_t *update,
+    ngx_str_t *text, uint64_t version, int64_t now);
+static ngx_int_t ngx_rtprop_chat_read_event(ngx_rtprop_chat_read_t *r,
+    int64_t now);
+static void ngx_rtprop_chat_read_done(ngx_rtprop_update_t *update);
+static void ngx_rtprop_chat_history_right(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_history_read(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_page_start(ngx_rtprop_cmd_t *cmd,
+    ngx_rtprop_chat_page_t *page, rtprop_value_t *args);
+static void ngx_rtprop_chat_receipt(ngx_rtprop_op_t *op);
+
+
+void
+ngx_rtprop_chat_person(rtprop_identity_t *user, rtprop_chat_person_t *person)
+{
+    rtprop_str_t  s;
+
+    person->id = rtprop_identity_id(user);
+
+    s = rtprop_identity_name(user);
+    person->name = s.len ? s : person->id;
+
+    s = rtprop_identity_avatar(user);
+    person->avatar.len = s.len;
+    person->avatar.data = s.len ? s.data : NULL;
+
+    s = rtprop_identity_role(user);
+    person->role.len = s.len;
+    person->role.data = s.len ? s.data : NULL;
+}
+
+
+/* ------------------------------------------------------------------ send */
+
+void
+ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
+{
+    ngx_str_t                id;
+    ngx_rtprop_hub_t        *hub;
+    rtprop_invalid_t         why;
+    ngx_rtprop_chat_send_t  *m;
+
+    hub = cmd->worker->hub;
+    m = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_chat_send_t));
+    id = ngx_rtprop_chat_str(cmd->args[0].str);
+
+    if (m == NULL
+        || ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_CHAT_PREFIX, &id,
+                                       &m->event.channel)
+           != NGX_OK)
+    {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    if (ngx_rtprop_hub_sub(hub, cmd->session, &m->event.channel) == NULL) {
+        ngx_rtprop_refuse(cmd, "not_joined", "join the conversation first",
+                          NULL);
+        return;
+    }
+
+    if (rtprop_chat_check(&cmd->args[1].str, cmd->args[2].json, &why)
+        != RTPROP_OK)
+    {
+        ngx_rtprop_refuse(cmd, "invalid_payload", why.message,
+                          json_pack("{s:s}", "field", why.field));
+        return;
+    }
+
+    m->cmd = cmd;
+    m->message.id = ngx_rtprop_hub_id(hub);
+    m->message.created_at = ngx_rtprop_now();
+    m->message.conversation_id = cmd->args[0].str;
+    m->message.content = cmd->args[1].str;
+    m->message.attachments = cmd->args[2].json;
+    m->message.client_message_id = cmd->args[3].str;
+    ngx_rtprop_chat_person(cmd->user, &m->message.from);
+
+    ngx_str_set(&m->event.type, "chat:new_message");
+    m->event.id = m->message.id;
+    m->event.user = ngx_rtprop_chat_str(m->message.from.id);
+    m->event.flags = NGX_RTPROP_EV_RECEIPT;
+    m->event.arrived = cmd->arrived;
+
+    if (ngx_rtprop_hub_dump(cmd->pool, rtprop_chat_message(&m->message),
+                            &m->event.payload)
+        != NGX_OK)
+    {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    ngx_rtprop_chat_stop_typing(cmd->data, cmd->session, &id);
+
+    if (m->message.client_message_id.len) {
+
+        if (ngx_rtprop_chat_send_once(m) != NGX_OK) {
+            ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        }
+
+        return;
+    }
+
+    m->publish.op.done = ngx_rtprop_chat_sent;
+    m->publish.op.data = m;
+    m->publish.op.pool = cmd->pool;
+    m->publish.events = &m->event;
+    m->publish.nevents = 1;
+
+    ngx_rtprop_hub_publish_op(hub, &m->publish);
+}
+
+
+/*
+ * The message goes out in the step that writes down its client_message_id, so
+ * a client that sends it again, over whatever connection, gets the first one's
+ * acknowledgement and nobody hears it twice.
+ */
+
+static ngx_int_t
+ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m)
+{
+    u_char               *p;
+    size_t                len;
+    rtprop_str_t         *client, *user;
+    ngx_rtprop_cmd_t     *cmd;
+    ngx_rtprop_engine_t  *e;
+
+    cmd = m->cmd;
+    client = &m->message.client_message_id;
+    user = &m->message.from.id;
+
+    len = sizeof("sent::::") + NGX_INT_T_LEN + m->event.channel.len
+          + user->len + client->len;
+
+    m->once.key.data = ngx_pnalloc(cmd->pool, len);
+    m->once.value.data = ngx_pnalloc(cmd->pool, 2 * NGX_INT64_LEN + 4);
+
+    if (m->once.key.data == NULL || m->once.value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(m->once.key.data, "sent:%V:%uz:", &m->event.channel,
+                    user->len);
+    p = ngx_cpymem(p, user->data, user->len);
+    *p++ = ':';
+    p = ngx_cpymem(p, client->data, client->len);
+    m->once.key.len = p - m->once.key.data;
+
+    p = ngx_sprintf(m->once.value.data, "[%uL,%L]", m->message.id,
+                    m->message.created_at);
+    m->once.value.len = p - m->once.value.data;
+
+    m->once.op.done = ngx_rtprop_chat_sent_once;
+    m->once.op.data = m;
+    m->once.op.pool = cmd->pool;
+    m->once.ttl = NGX_RTPROP_CHAT_RETRY;
+    m->once.events = &m->event;
+    m->once.nevents = 1;
+
+    e = cmd->worker->engine;
+    e->state_put(e, &m->once);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_rtprop_chat_sent(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_send_t *m = op->data;
+
+    if (op->rc != NGX_OK) {
+        ngx_rtprop_refuse_rc(m->cmd, op->rc);
+        return;
+    }
+
+    ngx_rtprop_chat_ack(m);
+}
+
+
+static void
+ngx_rtprop_chat_sent_once(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_send_t *m = op->data;
+
+    json_t  *first;
+
+    if (op->rc == NGX_DECLINED) {
+        first = json_loadb((char *) m->once.value.data, m->once.value.len, 0,
+                           NULL);
+        m->message.id = json_integer_value(json_array_get(first, 0));
+        m->message.created_at = json_integer_value(json_array_get(first, 1));
+        json_decref(first);
+
+    } else if (op->rc != NGX_OK) {
+        ngx_rtprop_refuse_rc(m->cmd, op->rc);
+        return;
+    }
+
+    ngx_rtprop_chat_ack(m);
+}
+
+
+static void
+ngx_rtprop_chat_ack(ngx_rtprop_chat_send_t *m)
+{
+    u_char  id[NGX_INT64_LEN];
+
+    if (m->cmd->id.len == 0) {
+        ngx_rtprop_cmd_done(m->cmd);
+        return;
+    }
+
+    ngx_rtprop_ack(m->cmd, json_pack("{s:s%, s:o, s:o}",
+                                     "message_id", (char *) id,
+                                     (size_t) (ngx_sprintf(id, "%uL",
+                                                           m->message.id)
+                                               - id),
+                                     "client_message_id",
+                                     m->message.client_message_id.len
+                                     ? rtprop_payload_str(
+                                             &m->message.client_message_id)
+                                     : json_null(),
+                                     "created_at",
+                                     rtprop_payload_time(
+                                             m->message.created_at)));
+}
+
+
+/* ------------------------------------------------------------- mark read */
+
+void
+ngx_rtprop_chat_mark_read(ngx_rtprop_cmd_t *cmd)
+{
+    ngx_rtprop_hub_t        *hub;
+    ngx_rtprop_chat_read_t  *r;
+
+    hub = cmd->worker->hub;
+    r = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_chat_read_t));
+
+    if (r == NULL) {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    r->cmd = cmd;
+    r->id = ngx_rtprop_chat_str(cmd->args[0].str);
+    r->message = ngx_rtprop_chat_str(cmd->args[1].str);
+
+    if (ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_CHAT_PREFIX, &r->id,
+                                    &r->event.channel)
+        != NGX_OK)
+    {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    if (ngx_rtprop_hub_sub(hub, cmd->session, &r->event.channel) == NULL) {
+        ngx_rtprop_refuse(cmd, "not_joined", "join the conversation first",
+                          NULL);
+        return;
+    }
+
+    if (rtprop_chat_message_id(&cmd->args[1].str, &r->message_id) != RTPROP_OK
+        || r->message_id > ngx_rtprop_hub_id(hub))
+    {
+        ngx_rtprop_refuse(cmd, "not_found", "there is no such message", NULL);
+        return;
+    }
+
+    r->update.state.op.pool = cmd->pool;
+    r->update.state.key = r->event.channel;
+    r->update.apply = ngx_rtprop_chat_read_apply;
+    r->update.done = ngx_rtprop_chat_read_done;
+    r->update.data = r;
+
+    ngx_rtprop_hub_update(hub, &r->update);
+}
+
+
+static ngx_int_t
+ngx_rtprop_chat_read_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
+    uint64_t version, int64_t now)
+{
+    int                      rc;
+    json_t                  *doc;
+    rtprop_str_t             user;
+    ngx_rtprop_chat_read_t  *r;
+
+    r = update->data;
+    user = rtprop_identity_id(r->cmd->user);
+    doc = version ? rtprop_chat_parse(text->data, text->len) : NULL;
+
+    if (doc == NULL || rtprop_chat_participant(doc, &user) == NULL) {
+        json_decref(doc);
+        r->code = "not_authorized";
+        return NGX_DECLINED;
+    }
+
+    rc = rtprop_chat_read(doc, &user, r->message_id, now);
+
+    if (rc == RTPROP_AGAIN) {
+        json_decref(doc);
+        return NGX_DONE;
+    }
+
+    if (rc != RTPROP_OK) {
+        json_decref(doc);
+        return NGX_ERROR;
+    }
+
+    if (ngx_rtprop_hub_dump(update->state.op.pool, doc, &update->value)
+        != NGX_OK
+        || ngx_rtprop_chat_read_event(r, now) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    update->events = &r->event;
+    update->nevents = 1;
+
+    return NGX_OK;
+}
+
+
+/* To the others, and to the reader's other connections. */
+
+static ngx_int_t
+ngx_rtprop_chat_read_event(ngx_rtprop_chat_read_t *r, int64_t now)
+{
+    json_t        *payload, *message;
+    rtprop_str_t   user;
+
+    user = rtprop_identity_id(r->cmd->user);
+    message = json_stringn((char *) r->message.data, r->message.len);
+
+    payload = json_pack("{s:s%, s:O, s:O, s:o, s:o, s:o, s:o}",
+                        "conversation_id", (char *) r->id.data, r->id.len,
+                        "message_id", message,
+                        "up_to_message_id", message,
+                        "last_message_id", message,
+                        "read_by", rtprop_payload_str(&user),
+                        "user_id", rtprop_payload_str(&user),
+                        "read_at", rtprop_payload_time(now));
+
+    ngx_str_set(&r->event.type, "chat:messages_read");
+    r->event.id = r->message_id;
+    r->event.user = ngx_rtprop_chat_str(user);
+    r->event.skip_session.len = NGX_RTPROP_SESSION_ID;
+    r->event.skip_session.data = r->cmd->session_id;
+    r->event.arrived = r->cmd->arrived;
+
+    return ngx_rtprop_hub_dump(r->cmd->pool, payload, &r->event.payload);
+}
+
+
+static void
+ngx_rtprop_chat_read_done(ngx_rtprop_update_t *update)
+{
+    ngx_rtprop_chat_read_t *r = update->data;
+
+    if (update->rc == NGX_OK) {
+        ngx_rtprop_ack(r->cmd, NULL);
+
+    } else if (r->code) {
+        ngx_rtprop_refuse(r->cmd, r->code,
+                          "you do not take part in this conversation", NULL);
+
+    } else {
+        ngx_rtprop_refuse_rc(r->cmd, update->rc);
+    }
+}
+
+
+/* --------------------------------------------------------------- history */
+
+void
+ngx_rtprop_chat_history(ngx_rtprop_cmd_t *cmd)
+{
+    ngx_rtprop_engine_t     *e;
+    ngx_rtprop_chat_page_t  *page;
+
+    page = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_chat_page_t));
+
+    if (page == NULL) {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    page->id = ngx_rtprop_chat_str(cmd->args[0].str);
+
+    if (ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_CHAT_PREFIX,
+                                    &page->id, &page->history.channel)
+        != NGX_OK)
+    {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    if (ngx_rtprop_hub_sub(cmd->worker->hub, cmd->session,
+                           &page->history.channel))
+    {
+        ngx_rtprop_chat_page_start(cmd, page, &cmd->args[1]);
+        return;
+    }
+
+    page->cmd = cmd;
+    page->state.op.done = ngx_rtprop_chat_history_right;
+    page->state.op.data = page;
+    page->state.op.pool = cmd->pool;
+    page->state.key = page->history.channel;
+
+    e = cmd->worker->engine;
+    e->state_get(e, &page->state);
+}
+
+
+static void
+ngx_rtprop_chat_history_right(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_page_t *page = op->data;
+
+    json_t               *doc;
+    rtprop_str_t          user, id;
+    ngx_rtprop_cmd_t     *cmd;
+    rtprop_chat_right_e   right;
+
+    cmd = page->cmd;
+
+    if (op->rc != NGX_OK && op->rc != NGX_DECLINED) {
+        ngx_rtprop_refuse_rc(cmd, op->rc);
+        return;
+    }
+
+    user = rtprop_identity_id(cmd->user);
+    id = ngx_rtprop_chat_pure(&page->id);
+
+    doc = (op->rc == NGX_OK) ? rtprop_chat_parse(page->state.value.data,
+                                                 page->state.value.len)
+                             : NULL;
+
+    right = rtprop_chat_right(doc, &user,
+                              rtprop_identity_has_conversation(cmd->user,
+                                                               &id));
+    json_decref(doc);
+
+    switch (right) {
+
+    case RTPROP_CHAT_UNKNOWN:
+        ngx_rtprop_refuse(cmd, "not_found", "there is no such conversation",
+                          NULL);
+        return;
+
+    case RTPROP_CHAT_STRANGER:
+        ngx_rtprop_refuse(cmd, "not_authorized",
+                          "you do not take part in this conversation", NULL);
+        return;
+
+    default:
+        ngx_rtprop_chat_page_start(cmd, page, &cmd->args[1]);
+    }
+}
+
+
+/* args: before, limit */
+
+static void
+ngx_rtprop_chat_page_start(ngx_rtprop_cmd_t *cmd, ngx_rtprop_chat_page_t *page,
+    rtprop_value_t *args)
+{
+    ngx_rtprop_engine_t  *e;
+
+    if (args[0].set
+        && rtprop_chat_message_id(&args[0].str, &page->history.before)
+           != RTPROP_OK)
+    {
+        ngx_rtprop_refuse(cmd, "invalid_payload", "before must be a message id",
+                          json_pack("{s:s}", "field", "before"));
+        return;
+    }
+
+    page->cmd = cmd;
+    page->history.op.done = ngx_rtprop_chat_history_read;
+    page->history.op.data = page;
+    page->history.op.pool = cmd->pool;
+    page->history.tail = 1;
+    page->history.flags = NGX_RTPROP_EV_RECEIPT;
+    page->history.limit = args[1].set ? (ngx_uint_t) args[1].i
+                                      : NGX_RTPROP_CHAT_LIMIT;
+
+    e = cmd->worker->engine;
+    e->history(e, &page->history);
+}
+
+
+static void
+ngx_rtprop_chat_history_read(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_page_t *page = op->data;
+
+    json_t              *messages;
+    ngx_uint_t           i;
+    ngx_rtprop_event_t  *ev;
+
+    if (op->rc != NGX_OK) {
+        ngx_rtprop_refuse_rc(page->cmd, op->rc);
+        return;
+    }
+
+    messages = json_array();
+    ev = page->history.events;
+
+    for (i = 0; i < page->history.nevents; i++) {
+        (void) json_array_append_new(messages,
+                                     json_loadb((char *) ev[i].payload.data,
+                                                ev[i].payload.len, 0, NULL));
+    }
+
+    ngx_rtprop_answer(page->cmd, NGX_HTTP_OK, "chat:history",
+                      json_pack("{s:o, s:b, s:s%}", "messages", messages,
+                                "has_more", (int) page->history.more,
+                                "conversation_id", (char *) page->id.data,
+                                page->id.len),
+                      NULL);
+}
+
+
+/* GET conversations/{id}/messages: the key has the right. */
+
+void
+ngx_rtprop_chat_http_messages(ngx_rtprop_cmd_t *cmd)
+{
+    ngx_rtprop_chat_page_t  *page;
+
+    page = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_chat_page_t));
+
+    if (page == NULL
+        || ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_CHAT_PREFIX,
+                                       &cmd->path[0], &page->history.channel)
+           != NGX_OK)
+    {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
+    page->id = cmd->path[0];
+
+    ngx_rtprop_chat_page_start(cmd, page, &cmd->args[0]);
+}
+
+
+/* ------------------------------------------------------------- delivered */
+
+/* Several workers may be first at once: a lease says which of them tells. */
+
+void
+ngx_rtprop_chat_delivered(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
+    ngx_rtprop_session_t *s, void *data)
+{
+    u_char                     *p;
+    ngx_str_t                   id;
+    ngx_pool_t                 *pool;
+    ngx_rtprop_chat_receipt_t  *r;
+
+    pool = ngx_rtprop_hub_pool(hub);
+
+    if (pool == NULL) {
+        return;
+    }
+
+    ngx_rtprop_hub_channel_id(&ev->channel, &id);
+
+    r = ngx_pcalloc(pool, sizeof(ngx_rtprop_chat_receipt_t));
+    p = ngx_pnalloc(pool, id.len + ev->user.len + s->user->id_len
+                          + sizeof("delivered:") + NGX_INT64_LEN);
+
+    if (r == NULL || p == NULL) {
+        ngx_rtprop_hub_free_pool(hub, pool);
+        return;
+    }
+
+    r->hub = hub;
+    r->message = ev->id;
+
+    r->id.len = id.len;
+    r->id.data = p;
+    p = ngx_cpymem(p, id.data, id.len);
+
+    r->author.len = ev->user.len;
+    r->author.data = p;
+    p = ngx_cpymem(p, ev->user.data, ev->user.len);
+
+    r->user.len = s->user->id_len;
+    r->user.data = p;
+    p = ngx_cpymem(p, s->user->data, s->user->id_len);
+
+    r->lease.name.data = p;
+    r->lease.name.len = ngx_sprintf(p, "delivered:%uL", ev->id) - p;
+    r->lease.ttl = 10000;
+    r->lease.op.done = ngx_rtprop_chat_receipt;
+    r->lease.op.data = r;
+    r->lease.op.pool = pool;
+
+    hub->engine->lease(hub->engine, &r->lease);
+}
+
+
+static void
+ngx_rtprop_chat_receipt(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_receipt_t *r = op->data;
+
+    u_char              id[NGX_INT64_LEN];
+    size_t              len;
+    ngx_rtprop_event_t  ev;
+
+    if (op->rc != NGX_OK) {
+        ngx_rtprop_hub_free_pool(r->hub, op->pool);
+        return;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
+    ngx_str_set(&ev.type, "chat:delivered");
+    ev.flags = NGX_RTPROP_EV_VOLATILE;
+    len = ngx_sprintf(id, "%uL", r->message) - id;
+
+    if (ngx_rtprop_hub_channel_name(op->pool, "user", &r->author, &ev.channel)
+        == NGX_OK)
+    {
+        (void) ngx_rtprop_hub_publish(r->hub, &ev,
+                          json_pack("{s:s%, s:s%, s:s%}",
+                                    "conversation_id", (char *) r->id.data,
+                                    r->id.len,
+                                    "message_id", (char *) id, len,
+                                    "user_id", (char *) r->user.data,
+                                    r->user.len));
+    }
+
+    ngx_rtprop_hub_free_pool(r->hub, op->pool);
+}

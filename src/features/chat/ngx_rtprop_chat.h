@@ -1,0 +1,120 @@
+/*
+ * Chat in a worker: conversations, their messages, who types and who is there.
+ *
+ *     ngx_rtprop_chat_module.c    what is registered
+ *     ngx_rtprop_chat_join.c      chat:join, resume
+ *     ngx_rtprop_chat.c           messages, read marks, history
+ *     ngx_rtprop_chat_people.c    typing, leaving, online and offline
+ *     ngx_rtprop_chat_http.c      the resources
+ *     rtprop_chat*.c              the rules
+ */
+
+#ifndef _NGX_RTPROP_CHAT_H_INCLUDED_
+#define _NGX_RTPROP_CHAT_H_INCLUDED_
+
+
+#include "hub/ngx_rtprop_hub.h"
+#include "features/chat/rtprop_chat.h"
+
+
+#define NGX_RTPROP_CHAT_PREFIX   "conversation"
+#define NGX_RTPROP_CHAT_LIMIT    50         /* messages replayed by default */
+#define NGX_RTPROP_CHAT_KEEP     1000       /* newest ones that are counted */
+#define NGX_RTPROP_CHAT_RETRY    120000     /* ms a client_message_id holds */
+#define NGX_RTPROP_CHAT_TYPISTS  4096       /* of one worker */
+
+
+/* The module's main configuration; also what a worker keeps. */
+
+typedef struct {
+    ngx_rtprop_worker_t        *worker;
+    ngx_queue_t                 typing;     /* ngx_rtprop_chat_typist_t */
+    ngx_uint_t                  ntyping;
+    ngx_event_t                 timer;
+} ngx_rtprop_chat_conf_t;
+
+
+extern ngx_module_t  ngx_rtprop_chat_module;
+
+
+/* Handlers of commands. */
+void ngx_rtprop_chat_join(ngx_rtprop_cmd_t *cmd);
+void ngx_rtprop_chat_leave(ngx_rtprop_cmd_t *cmd);
+void ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd);
+void ngx_rtprop_chat_type(ngx_rtprop_cmd_t *cmd);
+void ngx_rtprop_chat_mark_read(ngx_rtprop_cmd_t *cmd);
+void ngx_rtprop_chat_history(ngx_rtprop_cmd_t *cmd);
+
+/* Handlers of resources. */
+void ngx_rtprop_chat_http_put(ngx_rtprop_cmd_t *cmd);
+void ngx_rtprop_chat_http_get(ngx_rtprop_cmd_t *cmd);
+void ngx_rtprop_chat_http_messages(ngx_rtprop_cmd_t *cmd);
+
+/* The kind "conversation". */
+void ngx_rtprop_chat_resume(ngx_rtprop_resume_t *resume);
+void ngx_rtprop_chat_left(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
+    ngx_str_t *id, void *data);
+void ngx_rtprop_chat_lost(ngx_rtprop_hub_t *hub, ngx_str_t *id,
+    ngx_str_t *user, ngx_str_t *info, ngx_uint_t users, void *data);
+void ngx_rtprop_chat_delivered(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
+    ngx_rtprop_session_t *s, void *data);
+
+/* Observers. */
+void ngx_rtprop_chat_started(ngx_rtprop_worker_t *worker, void *data);
+void ngx_rtprop_chat_online(ngx_rtprop_session_t *s, void *data);
+void ngx_rtprop_chat_offline(ngx_rtprop_hub_t *hub, ngx_str_t *user,
+    ngx_str_t *info, void *data);
+
+
+/*
+ * The user's person from an identity: strings borrowed from it; a name that it
+ * lacks is the id.
+ */
+void ngx_rtprop_chat_person(rtprop_identity_t *user,
+    rtprop_chat_person_t *person);
+
+
+/*
+ * Tells the others of somebody who came or went: {conversation_id, user_id,
+ * user_name}, volatile, not to the user's own connections.
+ */
+void ngx_rtprop_chat_tell(ngx_rtprop_hub_t *hub, const char *type,
+    ngx_str_t *id, ngx_str_t *user, rtprop_str_t *name);
+
+/* Ends the session's typing in a conversation, telling the others. */
+void ngx_rtprop_chat_stop_typing(ngx_rtprop_chat_conf_t *conf,
+    ngx_rtprop_session_t *s, ngx_str_t *id);
+
+/* Remembers which conversations a user is in: adds, or takes out. */
+void ngx_rtprop_chat_index(ngx_rtprop_hub_t *hub, ngx_str_t *user,
+    ngx_str_t *id, ngx_uint_t in);
+
+/* Key of when a user was last seen: ms as text. */
+#define NGX_RTPROP_CHAT_SEEN  "seen"
+
+
+static inline ngx_str_t
+ngx_rtprop_chat_str(rtprop_str_t s)
+{
+    ngx_str_t  n;
+
+    n.len = s.len;
+    n.data = s.data;
+
+    return n;
+}
+
+
+static inline rtprop_str_t
+ngx_rtprop_chat_pure(ngx_str_t *n)
+{
+    rtprop_str_t  s;
+
+    s.len = n->len;
+    s.data = n->data;
+
+    return s;
+}
+
+
+#endif /* _NGX_RTPROP_CHAT_H_INCLUDED_ */
