@@ -4,14 +4,7 @@
 
 #include "features/chat/rtprop_chat.h"
 
-#include <stdio.h>
-
 #include "base/rtprop_json.h"
-#include "base/rtprop_time.h"
-#include "session/rtprop_command.h"
-
-
-static int rtprop_chat_check_attachment(const json_t *item);
 
 
 rtprop_chat_right_e
@@ -105,98 +98,6 @@ rtprop_chat_mark(const json_t *doc, const rtprop_str_t *user)
                             (char *) user->data, user->len);
 
     return (uint64_t) json_integer_value(json_array_get(mark, 0));
-}
-
-
-int
-rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
-    rtprop_invalid_t *why)
-{
-    size_t   i;
-    json_t  *item;
-
-    for (i = 0; i < content->len; i++) {
-        if (content->data[i] > ' ') {
-            break;
-        }
-    }
-
-    if (i == content->len) {
-        why->field = "content";
-        why->message = "content must not be empty";
-        return RTPROP_ERROR;
-    }
-
-    json_array_foreach (attachments, i, item) {
-        if (!rtprop_chat_check_attachment(item)) {
-            why->field = "attachments";
-            why->message = "attachments must be URLs or objects with a url";
-            return RTPROP_ERROR;
-        }
-    }
-
-    return RTPROP_OK;
-}
-
-
-static int
-rtprop_chat_check_attachment(const json_t *item)
-{
-    const json_t  *url, *name, *mime, *size;
-
-    url = item;
-
-    if (json_is_object(item)) {
-        url = rtprop_json_get(item, "url");
-        name = rtprop_json_get(item, "name");
-        mime = rtprop_json_get(item, "mime");
-        size = rtprop_json_get(item, "size");
-
-        if ((name && !json_is_string(name)) || (mime && !json_is_string(mime))
-            || (size && (!json_is_integer(size)
-                         || json_integer_value(size) < 0))
-            || json_object_size(item) > 8)
-        {
-            return 0;
-        }
-    }
-
-    return json_is_string(url)
-           && rtprop_command_is_url((unsigned char *) json_string_value(url),
-                                    json_string_length(url));
-}
-
-
-json_t *
-rtprop_chat_message(const rtprop_chat_message_t *m)
-{
-    char           id[24];
-    json_t        *sender, *attachments;
-    unsigned char  at[RTPROP_TIME_LEN];
-
-    (void) snprintf(id, sizeof(id), "%llu", (unsigned long long) m->id);
-    rtprop_time_format(m->created_at, at);
-
-    sender = json_pack("{s:o, s:o, s:o}",
-                       "id", rtprop_payload_str(&m->from.id),
-                       "name", rtprop_payload_str(&m->from.name),
-                       "avatar", rtprop_payload_str(&m->from.avatar));
-
-    attachments = m->attachments ? json_incref(m->attachments) : json_array();
-
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s%, s:s%}",
-                     "id", id,
-                     "message_id", id,
-                     "conversation_id", rtprop_payload_str(&m->conversation_id),
-                     "content", rtprop_payload_str(&m->content),
-                     "sender", sender,
-                     "from", rtprop_payload_str(&m->from.id),
-                     "attachments", attachments,
-                     "client_message_id", m->client_message_id.len
-                         ? rtprop_payload_str(&m->client_message_id)
-                         : json_null(),
-                     "created_at", (char *) at, (size_t) RTPROP_TIME_LEN,
-                     "timestamp", (char *) at, (size_t) RTPROP_TIME_LEN);
 }
 
 

@@ -143,9 +143,13 @@ int rtprop_chat_read(json_t *doc, const rtprop_str_t *user, uint64_t id,
 uint64_t rtprop_chat_mark(const json_t *doc, const rtprop_str_t *user);
 
 /*
- * Checks what a message says: not white space alone, attachments strings or
- * {url, name?, size?, mime?} with a sound URL.  RTPROP_OK, or RTPROP_ERROR with
- * why.  Lengths are the field table's business.
+ * Checks what a message says: content is 1 to RTPROP_CHAT_CONTENT characters
+ * of UTF-8, not white space alone (Unicode's, and what has no width);
+ * attachments are NULL, null or an array of up to RTPROP_CHAT_ATTACHMENTS, each
+ * a URL that rtprop_url_safe() allows or an object with such a "url" and
+ * perhaps "name" and "mime" (texts), "size" (integer from 0).
+ *
+ * RTPROP_OK, or RTPROP_ERROR with why.
  */
 int rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
     rtprop_invalid_t *why);

@@ -1,22 +1,40 @@
-#include "features/chat/rtprop_chat_message.h"
+/*
+ * What a message may contain, and how it goes out.
+ */
+
+#include "features/chat/rtprop_chat.h"
+
+#include <stdio.h>
 
 #include "base/rtprop_payload.h"
 #include "base/rtprop_url.h"
 #include "base/rtprop_utf8.h"
 
 
+static int rtprop_chat_content_check(const rtprop_str_t *content,
+    rtprop_invalid_t *why);
+static int rtprop_chat_attachments_check(const json_t *attachments,
+    rtprop_invalid_t *why);
 static uint32_t rtprop_chat_char(const unsigned char *p, size_t *len);
 static int rtprop_chat_blank(uint32_t c);
 static int rtprop_chat_attachment_check(const json_t *item,
     rtprop_invalid_t *why);
 static int rtprop_chat_url(const json_t *url);
-static json_t *rtprop_chat_shown(json_t *person, const json_t *presence);
-static json_t *rtprop_chat_sender(const json_t *doc,
-    const rtprop_chat_person_t *from);
-static json_t *rtprop_chat_last(const json_t *doc);
 
 
 int
+rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
+    rtprop_invalid_t *why)
+{
+    if (rtprop_chat_content_check(content, why) != RTPROP_OK) {
+        return RTPROP_ERROR;
+    }
+
+    return rtprop_chat_attachments_check(attachments, why);
+}
+
+
+static int
 rtprop_chat_content_check(const rtprop_str_t *content, rtprop_invalid_t *why)
 {
     size_t  i, n, len;
@@ -88,7 +106,7 @@ rtprop_chat_blank(uint32_t c)
 }
 
 
-int
+static int
 rtprop_chat_attachments_check(const json_t *attachments,
     rtprop_invalid_t *why)
 {
@@ -176,223 +194,33 @@ rtprop_chat_url(const json_t *url)
 
 
 json_t *
-rtprop_chat_message_payload(const json_t *doc,
-    const rtprop_str_t *conversation_id, const rtprop_chat_draft_t *draft,
-    const rtprop_chat_sent_t *sent)
+rtprop_chat_message(const rtprop_chat_message_t *m)
 {
-    json_t              *attachments;
-    const rtprop_str_t  *client;
+    char           id[24];
+    json_t        *sender, *attachments;
+    unsigned char  at[RTPROP_TIME_LEN];
 
-    client = &draft->client_message_id;
+    (void) snprintf(id, sizeof(id), "%llu", (unsigned long long) m->id);
+    rtprop_time_format(m->created_at, at);
 
-    attachments = json_is_array(draft->attachments)
-                  ? json_incref(draft->attachments) : json_array();
+    sender = json_pack("{s:o, s:o, s:o}",
+                       "id", rtprop_payload_str(&m->from.id),
+                       "name", rtprop_payload_str(&m->from.name),
+                       "avatar", rtprop_payload_str(&m->from.avatar));
 
-    return json_pack("{ss, ss, so, so, so, so, so, so, so, so}",
-                     "id", sent->id,
-                     "message_id", sent->id,
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "content", rtprop_payload_str(&draft->content),
-                     "sender", rtprop_chat_sender(doc, &draft->from),
-                     "from", rtprop_payload_str(&draft->from.id),
-                     "attachments", attachments,
-                     "client_message_id",
-                     client->len ? rtprop_payload_str(client) : json_null(),
-                     "created_at", rtprop_payload_time(sent->created_at),
-                     "timestamp", rtprop_payload_time(sent->created_at));
-}
+    attachments = m->attachments ? json_incref(m->attachments) : json_array();
 
-
-static json_t *
-rtprop_chat_sender(const json_t *doc, const rtprop_chat_person_t *from)
-{
-    json_t  *person, *name, *avatar;
-
-    person = rtprop_chat_participant(doc, &from->id);
-
-    name = json_object_get(person, "name");
-    avatar = json_object_get(person, "avatar");
-
-    return json_pack("{so, so, so}",
-                     "id", rtprop_payload_str(&from->id),
-                     "name",
-                     json_is_string(name) ? json_incref(name)
-                                          : rtprop_payload_str(&from->name),
-                     "avatar",
-                     json_is_string(avatar)
-                     ? json_incref(avatar)
-                     : rtprop_payload_str(&from->avatar));
-}
-
-
-json_t *
-rtprop_chat_ack_payload(const rtprop_chat_draft_t *draft,
-    const rtprop_chat_sent_t *sent)
-{
-    const rtprop_str_t  *client;
-
-    client = &draft->client_message_id;
-
-    return json_pack("{ss, so, so}",
-                     "message_id", sent->id,
-                     "client_message_id",
-                     client->len ? rtprop_payload_str(client) : json_null(),
-                     "created_at", rtprop_payload_time(sent->created_at));
-}
-
-
-json_t *
-rtprop_chat_joined_payload(const json_t *doc,
-    const rtprop_str_t *conversation_id, const rtprop_str_t *user,
-    const json_t *presence)
-{
-    size_t   i;
-    json_t  *people, *shown, *person;
-
-    people = rtprop_chat_participants(doc);
-    shown = json_array();
-
-    json_array_foreach (people, i, person) {
-        if (i == RTPROP_CHAT_SHOWN) {
-            break;
-        }
-
-        if (json_array_append_new(shown, rtprop_chat_shown(person, presence))
-            != 0)
-        {
-            json_decref(shown);
-            return NULL;
-        }
-    }
-
-    return json_pack("{so, so, sI, so, sI}",
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "participants", shown,
-                     "participant_count",
-                     (json_int_t) json_array_size(people),
-                     "last_message_id", rtprop_chat_last(doc),
-                     "unread_count",
-                     (json_int_t) rtprop_chat_unread(doc, user));
-}
-
-
-static json_t *
-rtprop_chat_shown(json_t *person, const json_t *presence)
-{
-    json_t      *id, *name, *seen;
-    json_int_t   last_seen;
-
-    id = json_object_get(person, "id");
-    name = json_object_get(person, "name");
-    seen = json_object_get(presence, json_string_value(id));
-
-    last_seen = json_is_integer(seen) ? json_integer_value(seen) : -1;
-
-    return json_pack("{sO, sO, sb, so}",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s%, s:s%}",
                      "id", id,
-                     "name", name,
-                     "online", (int) json_is_true(seen),
-                     "last_seen", rtprop_payload_time(last_seen));
-}
-
-
-static json_t *
-rtprop_chat_last(const json_t *doc)
-{
-    char    id[RTPROP_CHAT_ID_LEN + 1];
-    size_t  n;
-
-    n = rtprop_chat_last_id(doc, id);
-
-    return n ? json_stringn(id, n) : json_null();
-}
-
-
-json_t *
-rtprop_chat_resource_json(const json_t *doc,
-    const rtprop_str_t *conversation_id, uint64_t version)
-{
-    return json_pack("{so, so, so, so, so, so, sI}",
-                     "id", rtprop_payload_str(conversation_id),
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "participants",
-                     rtprop_payload_value(rtprop_chat_participants(doc)),
-                     "property_id",
-                     rtprop_payload_value(json_object_get(doc, "property_id")),
-                     "title",
-                     rtprop_payload_value(json_object_get(doc, "title")),
-                     "last_message_id", rtprop_chat_last(doc),
-                     "version", (json_int_t) version);
-}
-
-
-json_t *
-rtprop_chat_user_payload(const rtprop_str_t *conversation_id,
-    const rtprop_str_t *user, const rtprop_str_t *name)
-{
-    return json_pack("{so, so, so}",
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "user_id", rtprop_payload_str(user),
-                     "user_name", rtprop_payload_str(name));
-}
-
-
-json_t *
-rtprop_chat_typing_payload(const rtprop_str_t *conversation_id,
-    const rtprop_str_t *user, const rtprop_str_t *name, int is_typing)
-{
-    return json_pack("{so, so, so, sb}",
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "user_id", rtprop_payload_str(user),
-                     "user_name", rtprop_payload_str(name),
-                     "is_typing", is_typing);
-}
-
-
-json_t *
-rtprop_chat_read_payload(const rtprop_str_t *conversation_id,
-    const rtprop_str_t *message_id, const rtprop_str_t *user, int64_t now)
-{
-    return json_pack("{so, so, so, so, so, so, so}",
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "message_id", rtprop_payload_str(message_id),
-                     "up_to_message_id", rtprop_payload_str(message_id),
-                     "last_message_id", rtprop_payload_str(message_id),
-                     "read_by", rtprop_payload_str(user),
-                     "user_id", rtprop_payload_str(user),
-                     "read_at", rtprop_payload_time(now));
-}
-
-
-json_t *
-rtprop_chat_delivered_payload(const rtprop_str_t *conversation_id,
-    const rtprop_str_t *message_id, const rtprop_str_t *user)
-{
-    return json_pack("{so, so, so}",
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "message_id", rtprop_payload_str(message_id),
-                     "user_id", rtprop_payload_str(user));
-}
-
-
-json_t *
-rtprop_chat_presence_payload(const rtprop_str_t *conversation_id,
-    const rtprop_str_t *user, const rtprop_str_t *name, int64_t last_seen)
-{
-    return json_pack("{so, so, so, so}",
-                     "user_id", rtprop_payload_str(user),
-                     "user_name", rtprop_payload_str(name),
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "last_seen", rtprop_payload_time(last_seen));
-}
-
-
-json_t *
-rtprop_chat_history_payload(const rtprop_str_t *conversation_id,
-    json_t *messages, int has_more)
-{
-    return json_pack("{so, so, sb}",
-                     "conversation_id", rtprop_payload_str(conversation_id),
-                     "messages", messages,
-                     "has_more", has_more);
+                     "message_id", id,
+                     "conversation_id", rtprop_payload_str(&m->conversation_id),
+                     "content", rtprop_payload_str(&m->content),
+                     "sender", sender,
+                     "from", rtprop_payload_str(&m->from.id),
+                     "attachments", attachments,
+                     "client_message_id", m->client_message_id.len
+                         ? rtprop_payload_str(&m->client_message_id)
+                         : json_null(),
+                     "created_at", (char *) at, (size_t) RTPROP_TIME_LEN,
+                     "timestamp", (char *) at, (size_t) RTPROP_TIME_LEN);
 }
