@@ -1,6 +1,7 @@
 /*
  * {"format":1, "terms":{... as the host sends them}, "status":"live",
- *  "starts_at":..., "ends_at":..., "paused_at":..., "ended_at":..., "price":..., "highest":n, "bid_count":n,
+ *  "starts_at":..., "ends_at":..., "paused_at":..., "ended_at":...,
+ *  "price":..., "highest":n, "bid_count":n,
  *  "recent":[[id, amount, created_at, number], ...],
  *  "bidders":["u1", ["u2", [client_bid_id, id, amount, created_at], ...], ...]}
  *
