@@ -176,9 +176,6 @@ static ngx_rtprop_event_type_t  ngx_rtprop_chat_events[] = {
     { ngx_string("presence:user_offline"),
       "conversation_id user_id user_name last_seen", 0 },
 
-    { ngx_string("ack"),
-      "message_id client_message_id created_at", 0 },
-
     { ngx_null_string, NULL, 0 }
 };
 
