@@ -116,7 +116,7 @@ ngx_rtprop_session_ws_handler(ngx_http_request_t *r)
 
     rc = ngx_rtprop_session_ws_judge(r, h);
 
-    return (rc == NGX_OK) ? ngx_rtprop_session_ws_admit(h) : rc;
+    return (rc == NGX_DECLINED) ? ngx_rtprop_session_ws_admit(h) : rc;
 }
 
 
@@ -129,7 +129,10 @@ ngx_rtprop_session_ws_forget(void *data)
 }
 
 
-/* NGX_OK, or what the content handler is to return. */
+/*
+ * NGX_DECLINED: nothing against it.  Else what the content handler is to
+ * return, which is NGX_OK, too, when a refusal has been sent.
+ */
 
 static ngx_int_t
 ngx_rtprop_session_ws_judge(ngx_http_request_t *r, ngx_rtprop_handshake_t *h)
@@ -154,7 +157,7 @@ ngx_rtprop_session_ws_judge(ngx_http_request_t *r, ngx_rtprop_handshake_t *h)
         return ngx_rtprop_session_ws_unauthorized(r, error);
     }
 
-    return (rc == NGX_OK) ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return (rc == NGX_OK) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -307,9 +310,9 @@ ngx_rtprop_session_ws_admitted(ngx_rtprop_admit_t *admit)
     r = h->request;
     c = r->connection;
 
-    switch (admit->rc) {
+    rc = admit->rc;
 
-    case NGX_OK:
+    if (rc == NGX_OK) {
         rc = ngx_rtprop_session_ws_upgrade(h);
 
         if (rc == NGX_OK) {
@@ -318,15 +321,13 @@ ngx_rtprop_session_ws_admitted(ngx_rtprop_admit_t *admit)
 
         h->worker->sessions->withdraw(h->worker, &admit->user,
                                       admit->session);
-        break;
+    }
 
-    case NGX_DECLINED:
+    if (rc == NGX_DECLINED) {
         rc = ngx_rtprop_session_ws_refuse(r, NGX_HTTP_TOO_MANY_REQUESTS,
                                  "rate_limited",
                                  "this user has too many connections");
-        break;
-
-    default:
+    } else {
         rc = ngx_rtprop_session_ws_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                  "unavailable", "there is no room now");
     }
@@ -336,6 +337,8 @@ ngx_rtprop_session_ws_admitted(ngx_rtprop_admit_t *admit)
 }
 
 
+/* NGX_OK: hands off the request.  Else nothing has been sent. */
+
 static ngx_int_t
 ngx_rtprop_session_ws_upgrade(ngx_rtprop_handshake_t *h)
 {
@@ -344,15 +347,13 @@ ngx_rtprop_session_ws_upgrade(ngx_rtprop_handshake_t *h)
     ngx_rtprop_session_ws_t  *sws;
 
     if (h->worker->draining) {
-        return ngx_rtprop_session_ws_refuse(h->request,
-                                   NGX_HTTP_SERVICE_UNAVAILABLE,
-                                   "unavailable", "this server is closing");
+        return NGX_BUSY;
     }
 
     sws = ngx_rtprop_session_ws_create(h);
 
     if (sws == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     protocol = sws->session.protocol;
@@ -367,7 +368,7 @@ ngx_rtprop_session_ws_upgrade(ngx_rtprop_handshake_t *h)
     ngx_rtprop_session_ws_arguments(h->request, sws);
 
     if (ngx_rtprop_ws_upgrade(h->request, &sws->ws, &h->hs, &echo) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     return NGX_OK;
