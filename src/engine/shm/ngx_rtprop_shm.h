@@ -96,12 +96,13 @@ typedef struct {
     uint8_t                   skip_session;
     uint16_t                  channel;     /* lengths of the texts ... */
     uint16_t                  event;
+    uint16_t                  user;
     uint16_t                  skip_user;
     uint16_t                  alt_user;
     uint32_t                  payload;
     uint32_t                  alt_payload;
     uint16_t                  replace;
-    uint16_t                  pad[3];
+    uint16_t                  pad[2];
     uint64_t                  id;
     uint64_t                  epoch;
     uint64_t                  offset;

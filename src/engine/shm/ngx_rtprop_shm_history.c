@@ -25,6 +25,8 @@ static ngx_int_t ngx_rtprop_shm_history_step(ngx_rtprop_shm_t *shm,
     void *data);
 static ngx_int_t ngx_rtprop_shm_history_read(ngx_rtprop_shm_t *shm,
     ngx_rtprop_history_t *op, ngx_rtprop_shm_channel_t *ch);
+static ngx_uint_t ngx_rtprop_shm_history_fits(ngx_rtprop_history_t *op,
+    ngx_rtprop_shm_record_t *rec);
 static ngx_int_t ngx_rtprop_shm_history_copy(ngx_rtprop_shm_t *shm,
     ngx_rtprop_history_t *op, ngx_rtprop_ref_t ref, ngx_uint_t n);
 static ngx_int_t ngx_rtprop_shm_subscribe(ngx_rtprop_shm_t *shm,
@@ -48,6 +50,7 @@ ngx_rtprop_shm_history(ngx_rtprop_engine_t *e, ngx_rtprop_history_t *op)
                        &op->channel);
 
     op->recovered = 0;
+    op->more = 0;
     op->events = NULL;
     op->nevents = 0;
     op->offset = 0;
@@ -110,25 +113,30 @@ ngx_rtprop_shm_history_read(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
     known = (op->epoch == ch->epoch && op->since <= ch->offset);
     missed = 0;
     from = 0;
+    ref = 0;
 
     if (known || (op->epoch == 0 && op->since < ch->offset) || op->tail) {
-        for (ref = ch->events.last; ref; ref = from
-             ? ngx_rtprop_shm_event_link(shm, ref)->prev : 0)
-        {
-            rec = ngx_rtprop_shm_event_record(shm, ref);
+        ref = ch->events.last;
+    }
 
-            if (rec->offset <= op->since && (known || op->epoch == 0)) {
-                break;
-            }
+    for ( /* void */ ; ref; ref = ngx_rtprop_shm_event_link(shm, ref)->prev) {
+        rec = ngx_rtprop_shm_event_record(shm, ref);
 
-            if (op->limit == 0 || (op->tail && missed == op->limit)) {
-                missed++;
-                break;
-            }
-
-            missed++;
-            from = ref;
+        if (rec->offset <= op->since && (known || op->epoch == 0)) {
+            break;
         }
+
+        if (!ngx_rtprop_shm_history_fits(op, rec)) {
+            continue;
+        }
+
+        missed++;
+
+        if (op->limit == 0 || (op->tail && missed > op->limit)) {
+            break;
+        }
+
+        from = ref;
     }
 
     n = ngx_min(missed, op->limit);
@@ -142,6 +150,7 @@ ngx_rtprop_shm_history_read(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
         op->first = ngx_rtprop_shm_event_record(shm, ch->events.first)->offset;
     }
 
+    op->more = missed > op->limit;
     op->recovered = known && missed <= op->limit
                     && (op->since == ch->offset
                         || (op->first && op->first <= op->since + 1));
@@ -152,21 +161,37 @@ ngx_rtprop_shm_history_read(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
 }
 
 
+static ngx_uint_t
+ngx_rtprop_shm_history_fits(ngx_rtprop_history_t *op,
+    ngx_rtprop_shm_record_t *rec)
+{
+    return (rec->flags & op->flags) == op->flags
+           && (op->before == 0 || !op->tail || rec->id < op->before);
+}
+
+
+/* The n events from ref on that fit. */
+
 static ngx_int_t
 ngx_rtprop_shm_history_copy(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
     ngx_rtprop_ref_t ref, ngx_uint_t n)
 {
-    size_t               size, len;
-    u_char              *p;
-    ngx_uint_t           i;
-    ngx_rtprop_ref_t     event;
+    size_t             size, len;
+    u_char            *p;
+    ngx_uint_t         i;
+    ngx_rtprop_ref_t   event;
 
     size = 0;
-    event = ref;
 
-    for (i = 0; i < n; i++) {
-        size += ngx_rtprop_zone_chain_len(shm->zone, event);
-        event = ngx_rtprop_shm_event_link(shm, event)->next;
+    for (i = 0, event = ref; i < n;
+         event = ngx_rtprop_shm_event_link(shm, event)->next)
+    {
+        if (ngx_rtprop_shm_history_fits(op, ngx_rtprop_shm_event_record(shm,
+                                                                    event)))
+        {
+            size += ngx_rtprop_zone_chain_len(shm->zone, event);
+            i++;
+        }
     }
 
     p = ngx_palloc(op->op.pool, size);
@@ -176,9 +201,15 @@ ngx_rtprop_shm_history_copy(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
         return NGX_ERROR;
     }
 
-    event = ref;
+    for (i = 0, event = ref; i < n;
+         event = ngx_rtprop_shm_event_link(shm, event)->next)
+    {
+        if (!ngx_rtprop_shm_history_fits(op, ngx_rtprop_shm_event_record(shm,
+                                                                    event)))
+        {
+            continue;
+        }
 
-    for (i = 0; i < n; i++) {
         len = ngx_rtprop_zone_chain_len(shm->zone, event);
 
         ngx_rtprop_zone_chain_read(shm->zone, event,
@@ -189,7 +220,7 @@ ngx_rtprop_shm_history_copy(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
         }
 
         p += len;
-        event = ngx_rtprop_shm_event_link(shm, event)->next;
+        i++;
     }
 
     op->nevents = n;

@@ -238,6 +238,7 @@ ngx_rtprop_shm_log_announce(ngx_rtprop_shm_t *shm,
     small->type = NGX_RTPROP_SHM_REFERENCE;
     small->size = ngx_align(sizeof(ngx_rtprop_shm_record_t) + rec->channel, 8);
     small->event = 0;
+    small->user = 0;
     small->skip_user = 0;
     small->alt_user = 0;
     small->payload = 0;

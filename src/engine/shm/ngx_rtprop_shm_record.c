@@ -14,8 +14,8 @@ ngx_rtprop_shm_record_size(ngx_rtprop_event_t *ev)
     size_t  size;
 
     if (ev->channel.len > 0xffff || ev->type.len > 0xffff
-        || ev->skip_user.len > 0xffff || ev->alt_user.len > 0xffff
-        || ev->replace.len > 0xffff
+        || ev->user.len > 0xffff || ev->skip_user.len > 0xffff
+        || ev->alt_user.len > 0xffff || ev->replace.len > 0xffff
         || ev->payload.len > NGX_RTPROP_SHM_TEXT_MAX
         || ev->alt_payload.len > NGX_RTPROP_SHM_TEXT_MAX)
     {
@@ -23,8 +23,8 @@ ngx_rtprop_shm_record_size(ngx_rtprop_event_t *ev)
     }
 
     size = sizeof(ngx_rtprop_shm_record_t) + ev->channel.len + ev->type.len
-           + ev->skip_user.len + ev->alt_user.len + ev->payload.len
-           + ev->alt_payload.len + ev->replace.len
+           + ev->user.len + ev->skip_user.len + ev->alt_user.len
+           + ev->payload.len + ev->alt_payload.len + ev->replace.len
            + (ev->skip_session.len == NGX_RTPROP_SESSION_ID
               ? NGX_RTPROP_SESSION_ID : 0);
 
@@ -56,6 +56,7 @@ ngx_rtprop_shm_record_encode(u_char *p, size_t size, ngx_rtprop_event_t *ev)
     rec->kinds = ev->kinds;
     rec->channel = ev->channel.len;
     rec->event = ev->type.len;
+    rec->user = ev->user.len;
     rec->skip_user = ev->skip_user.len;
     rec->alt_user = ev->alt_user.len;
     rec->payload = ev->payload.len;
@@ -67,6 +68,7 @@ ngx_rtprop_shm_record_encode(u_char *p, size_t size, ngx_rtprop_event_t *ev)
     p += sizeof(ngx_rtprop_shm_record_t);
     p = ngx_rtprop_shm_record_put(p, &ev->channel);
     p = ngx_rtprop_shm_record_put(p, &ev->type);
+    p = ngx_rtprop_shm_record_put(p, &ev->user);
     p = ngx_rtprop_shm_record_put(p, &ev->skip_user);
     p = ngx_rtprop_shm_record_put(p, &ev->alt_user);
     p = ngx_rtprop_shm_record_put(p, &ev->payload);
@@ -105,7 +107,7 @@ ngx_rtprop_shm_record_decode(u_char *p, size_t size, ngx_rtprop_event_t *ev)
     }
 
     len = sizeof(ngx_rtprop_shm_record_t) + rec->channel + rec->event
-          + rec->skip_user + rec->alt_user + (uint64_t) rec->payload
+          + rec->user + rec->skip_user + rec->alt_user + (uint64_t) rec->payload
           + rec->alt_payload + rec->replace + rec->skip_session;
 
     if (len > rec->size) {
@@ -123,6 +125,7 @@ ngx_rtprop_shm_record_decode(u_char *p, size_t size, ngx_rtprop_event_t *ev)
     p += sizeof(ngx_rtprop_shm_record_t);
     p = ngx_rtprop_shm_record_text(p, rec->channel, &ev->channel);
     p = ngx_rtprop_shm_record_text(p, rec->event, &ev->type);
+    p = ngx_rtprop_shm_record_text(p, rec->user, &ev->user);
     p = ngx_rtprop_shm_record_text(p, rec->skip_user, &ev->skip_user);
     p = ngx_rtprop_shm_record_text(p, rec->alt_user, &ev->alt_user);
     p = ngx_rtprop_shm_record_text(p, rec->payload, &ev->payload);
