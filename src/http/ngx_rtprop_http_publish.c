@@ -18,9 +18,9 @@ typedef struct {
 static void ngx_rtprop_http_publish(ngx_rtprop_cmd_t *cmd);
 static ngx_rtprop_http_publish_t *ngx_rtprop_http_publish_create(
     ngx_rtprop_cmd_t *cmd, ngx_uint_t n);
-static rtprop_str_t *ngx_rtprop_http_publish_kinds(ngx_rtprop_cmd_t *cmd);
+static ngx_array_t *ngx_rtprop_http_publish_kinds(ngx_rtprop_cmd_t *cmd);
 static ngx_int_t ngx_rtprop_http_publish_event(ngx_rtprop_cmd_t *cmd,
-    json_t *element, rtprop_str_t *kinds, ngx_uint_t i);
+    json_t *element, ngx_array_t *kinds, ngx_uint_t i);
 static ngx_int_t ngx_rtprop_http_publish_payload(ngx_rtprop_cmd_t *cmd,
     rtprop_publish_t *publish, ngx_rtprop_event_t *ev);
 static void ngx_rtprop_http_publish_refuse(ngx_rtprop_cmd_t *cmd,
@@ -51,7 +51,7 @@ ngx_rtprop_http_publish(ngx_rtprop_cmd_t *cmd)
 {
     json_t                     *element;
     ngx_uint_t                  i, n, array;
-    rtprop_str_t               *kinds;
+    ngx_array_t                *kinds;
     ngx_rtprop_http_publish_t  *ctx;
 
     array = json_is_array(cmd->payload);
@@ -110,26 +110,35 @@ ngx_rtprop_http_publish_create(ngx_rtprop_cmd_t *cmd, ngx_uint_t n)
 }
 
 
-static rtprop_str_t *
+/* The features' kinds of channels, and the hub's own. */
+
+static ngx_array_t *
 ngx_rtprop_http_publish_kinds(ngx_rtprop_cmd_t *cmd)
 {
     ngx_uint_t           i, n;
-    rtprop_str_t        *names;
+    ngx_array_t         *names;
+    rtprop_str_t        *name;
     ngx_rtprop_kind_t  **kinds;
+
+    static const rtprop_str_t  user = rtprop_string("user");
 
     kinds = cmd->worker->conf->kinds.elts;
     n = cmd->worker->conf->kinds.nelts;
 
-    names = ngx_palloc(cmd->pool, (n + 1) * sizeof(rtprop_str_t));
+    names = ngx_array_create(cmd->pool, n + 1, sizeof(rtprop_str_t));
 
     if (names == NULL) {
         return NULL;
     }
 
+    name = ngx_array_push_n(names, n + 1);
+
     for (i = 0; i < n; i++) {
-        names[i].data = kinds[i]->prefix.data;
-        names[i].len = kinds[i]->prefix.len;
+        name[i].data = kinds[i]->prefix.data;
+        name[i].len = kinds[i]->prefix.len;
     }
+
+    name[n] = user;
 
     return names;
 }
@@ -139,7 +148,7 @@ ngx_rtprop_http_publish_kinds(ngx_rtprop_cmd_t *cmd)
 
 static ngx_int_t
 ngx_rtprop_http_publish_event(ngx_rtprop_cmd_t *cmd, json_t *element,
-    rtprop_str_t *kinds, ngx_uint_t i)
+    ngx_array_t *kinds, ngx_uint_t i)
 {
     u_char                     *session;
     ngx_str_t                   text;
@@ -148,8 +157,8 @@ ngx_rtprop_http_publish_event(ngx_rtprop_cmd_t *cmd, json_t *element,
     ngx_rtprop_event_t         *ev;
     ngx_rtprop_http_publish_t  *ctx;
 
-    if (rtprop_publish_parse(element, kinds, cmd->worker->conf->kinds.nelts,
-                             &publish, &field, &message)
+    if (rtprop_publish_parse(element, kinds->elts, kinds->nelts, &publish,
+                             &field, &message)
         != RTPROP_OK)
     {
         ngx_rtprop_http_publish_refuse(cmd, i, field, message);

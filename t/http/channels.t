@@ -60,13 +60,17 @@ is_deeply($list->{json}, { channels => [], has_more => false },
 
 # subscribers
 
-my @ann = map { client(user => 'ann') } 1 .. 8;
 my $bob = client(user => 'bob');
+my @ann = map {
+    client(user => 'ann', claims => { conversations => ['c1'] })
+} 1 .. 8;
 
-api(POST => '/api/publish', { channel => 'user:ann', type => 'x' });
-$_->wait_for('x') for @ann;
+for my $ws (@ann) {
+    $ws->send_json('chat:join', { conversation_id => 'c1' });
+    $ws->wait_for('chat:joined');
+}
 
-is(ask(GET => '/api/channels/user:ann')->{json}{subscribers}, 8,
+is(ask(GET => '/api/channels/conversation:c1')->{json}{subscribers}, 8,
    'subscribers of all workers');
 
 
