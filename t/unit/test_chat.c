@@ -1,0 +1,470 @@
+/*
+ * The rules of a conversation, one after the other.
+ */
+
+#include <stdlib.h>
+
+#include "src/features/chat/rtprop_chat.c"
+#include "src/features/chat/rtprop_chat_doc.c"
+#include "src/features/chat/rtprop_chat_message.c"
+#include "src/base/rtprop_json.c"
+#include "src/base/rtprop_json_write.c"
+#include "src/base/rtprop_time.c"
+#include "src/base/rtprop_url.c"
+#include "src/base/rtprop_utf8.c"
+
+#include "t/unit/tap.h"
+
+
+#define NOW  1772359200000LL     /* 2026-03-01T10:00:00Z */
+
+
+static rtprop_invalid_t  why;
+
+
+static rtprop_str_t
+str(const char *s)
+{
+    rtprop_str_t  str;
+
+    str.data = (unsigned char *) s;
+    str.len = s ? strlen(s) : 0;
+
+    return str;
+}
+
+
+static json_t *
+json(const char *text)
+{
+    return json_loads(text, JSON_DECODE_ANY, NULL);
+}
+
+
+static const char *
+dumped(json_t *value)
+{
+    char         *p;
+
+    static char   buf[8192];
+
+    p = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    snprintf(buf, sizeof(buf), "%s", p ? p : "(null)");
+    free(p);
+    json_decref(value);
+
+    return buf;
+}
+
+
+static int
+put(json_t *doc, const char *body, const char **removed)
+{
+    int      rc;
+    json_t  *value, *gone;
+
+    value = json(body);
+    rc = rtprop_chat_replace(doc, value, &gone, &why);
+    json_decref(value);
+
+    if (gone && removed) {
+        *removed = dumped(json_incref(gone));
+    }
+
+    json_decref(gone);
+
+    return rc;
+}
+
+
+/* anna, ben and cleo */
+
+static json_t *
+conversation(void)
+{
+    json_t  *doc;
+
+    doc = rtprop_chat_create();
+
+    put(doc, "{\"participants\":[{\"id\":\"anna\",\"name\":\"Anna\","
+             "\"avatar\":\"/a.png\",\"role\":\"buyer\"},\"ben\",\"cleo\"],"
+             "\"property_id\":7,\"title\":\"The house\"}", NULL);
+
+    return doc;
+}
+
+
+static int
+reads(json_t *doc, const char *user, uint64_t id)
+{
+    rtprop_str_t  u;
+
+    u = str(user);
+
+    return rtprop_chat_read(doc, &u, id, NOW);
+}
+
+
+static uint64_t
+mark(json_t *doc, const char *user)
+{
+    rtprop_str_t  u;
+
+    u = str(user);
+
+    return rtprop_chat_mark(doc, &u);
+}
+
+
+static void
+test_participants(void)
+{
+    size_t                i;
+    char                  id[16];
+    json_t               *doc;
+    const char           *removed;
+    rtprop_str_t          user;
+    rtprop_chat_person_t  p;
+
+    static const char    *bad[] = {
+        "{}", "[]", "{\"participants\":[]}", "{\"participants\":\"anna\"}",
+        "{\"participants\":[\"anna\",\"anna\"]}",
+        "{\"participants\":[\"\"]}", "{\"participants\":[{}]}",
+        "{\"participants\":[null]}", "{\"participants\":[1.5]}",
+        "{\"participants\":[{\"id\":\"a\",\"name\":1}]}",
+    };
+
+    doc = conversation();
+
+    user = str("anna");
+    is_int(rtprop_chat_right(doc, &user, 0),
+           RTPROP_CHAT_PARTICIPANT, "a participant may");
+    user = str("dora");
+    is_int(rtprop_chat_right(doc, &user, 0),
+           RTPROP_CHAT_STRANGER, "a stranger may not");
+    is_int(rtprop_chat_right(doc, &user, 1),
+           RTPROP_CHAT_CLAIMED, "one whose token names it may");
+    is_int(rtprop_chat_right(NULL, &user, 1),
+           RTPROP_CHAT_CLAIMED, "the token is enough where nothing is kept");
+    is_int(rtprop_chat_right(NULL, &user, 0),
+           RTPROP_CHAT_UNKNOWN, "without it there is no such conversation");
+
+    memset(&p, 0, sizeof(p));
+    p.id = user;
+    p.name = str("Dora");
+    is_int(rtprop_chat_admit(doc, &p), RTPROP_OK, "she is admitted");
+    is_int(rtprop_chat_admit(doc, &p), RTPROP_AGAIN, "once");
+    is_int(rtprop_chat_right(doc, &user, 0),
+           RTPROP_CHAT_PARTICIPANT, "and is a participant now");
+    is_str(dumped(json_incref(rtprop_chat_participant(doc, &user))),
+           "{\"id\":\"dora\",\"name\":\"Dora\",\"avatar\":null,"
+           "\"role\":null}", "with what the token knows");
+
+    reads(doc, "ben", 5);
+    reads(doc, "cleo", 5);
+
+    is_int(put(doc, "{\"participants\":[\"ben\",5],\"title\":\"New\"}",
+               &removed), RTPROP_OK, "a resource replaces the whole");
+    is_str(removed, "[\"anna\",\"cleo\",\"dora\"]", "and tells who is out");
+    user = str("5");
+    ok(rtprop_chat_participant(doc, &user) != NULL, "an id may be a number");
+    is_int(mark(doc, "ben"), 5, "who stays has still read what he had");
+    is_int(mark(doc, "cleo"), 0, "who is out has not");
+    is_int(mark(doc, "5"), 0, "nor has who is new");
+    ok(json_is_null(json_object_get(doc, "property_id")),
+       "what is left out is gone");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        is_int(put(doc, bad[i], NULL), RTPROP_ERROR, bad[i]);
+        is_str(why.field, "participants", "names the field");
+    }
+
+    put(doc, "{\"participants\":[1],\"title\":[]}", NULL);
+    is_str(why.field, "title", "a bad title");
+    put(doc, "{\"participants\":[1],\"property_id\":{}}", NULL);
+    is_str(why.field, "property_id", "a bad property");
+    is_int(json_array_size(rtprop_chat_participants(doc)), 2,
+           "a refused resource changes nothing");
+
+    for (i = 0; i < RTPROP_CHAT_PARTICIPANTS + 1; i++) {
+        sprintf(id, "u%zu", i);
+        p.id = str(id);
+
+        if (rtprop_chat_admit(doc, &p) != RTPROP_OK) {
+            break;
+        }
+    }
+
+    is_int(i, RTPROP_CHAT_PARTICIPANTS - 2, "a thousand have room");
+    json_decref(doc);
+}
+
+
+static void
+test_reading(void)
+{
+    size_t         i;
+    json_t        *doc;
+    uint64_t       id;
+    rtprop_str_t   s;
+
+    static const char  *bad[] = {
+        "", "0", "07", "-1", "1.0", " 1", "1 ", "x", "0x1",
+        "12345678901234567890", "99999999999999999999999999999999999999",
+    };
+
+    doc = conversation();
+
+    is_int(mark(doc, "ben"), 0, "at first nothing is read");
+    is_int(reads(doc, "ben", 20), RTPROP_OK, "a message is");
+    is_int(mark(doc, "ben"), 20, "and marked");
+    is_int(reads(doc, "ben", 20), RTPROP_AGAIN, "marked again: no change");
+    is_int(reads(doc, "ben", 19), RTPROP_AGAIN, "a mark never goes back");
+    is_int(mark(doc, "ben"), 20, "it stands");
+    is_int(reads(doc, "ben", 21), RTPROP_OK, "it goes on");
+    is_int(mark(doc, "anna"), 0, "others have their own");
+    json_decref(doc);
+
+    s = str("1234567890123456789");
+    is_int(rtprop_chat_message_id(&s, &id), RTPROP_OK, "an id is a number");
+    ok(id == 1234567890123456789ULL, "of up to 19 digits");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        s = str(bad[i]);
+        ok(rtprop_chat_message_id(&s, &id) == RTPROP_ERROR,
+           "'%s' is none", bad[i]);
+    }
+}
+
+
+static void
+test_content(void)
+{
+    char          *many;
+    size_t         i;
+    rtprop_str_t   s;
+
+    static const char  *blank[] = {
+        "", " ", "\t\r\n", "\xc2\xa0", "\xe2\x80\x8b\xe2\x80\x8f",
+        "\xe3\x80\x80", "\xef\xbb\xbf", "\xe2\x80\xa8 \xe2\x81\xa0", "\x01",
+    };
+
+    s = str("hello");
+    is_int(rtprop_chat_check(&s, NULL, &why), RTPROP_OK, "a word");
+    s = str(" \xf0\x9f\x8f\xa0 ");
+    is_int(rtprop_chat_check(&s, NULL, &why), RTPROP_OK, "a picture");
+
+    for (i = 0; i < sizeof(blank) / sizeof(blank[0]); i++) {
+        s = str(blank[i]);
+        ok(rtprop_chat_check(&s, NULL, &why) == RTPROP_ERROR,
+           "nothing to be seen, %zu", i);
+        is_str(why.field, "content", "names the field");
+    }
+
+    s = str("\xff");
+    is_int(rtprop_chat_check(&s, NULL, &why), RTPROP_ERROR, "no UTF-8");
+
+    many = malloc(4 * 5001 + 1);
+
+    for (i = 0; i < 5001; i++) {
+        memcpy(many + 4 * i, "\xf0\x9f\x8f\xa0", 4);
+    }
+
+    s.data = (unsigned char *) many;
+    s.len = 4 * 5000;
+    is_int(rtprop_chat_check(&s, NULL, &why), RTPROP_OK, "5000 characters");
+    s.len = 4 * 5001;
+    is_int(rtprop_chat_check(&s, NULL, &why), RTPROP_ERROR, "5001");
+    is_str(why.message, "content must be at most 5000 characters", "too long");
+
+    free(many);
+}
+
+
+static void
+test_attachments(void)
+{
+    int            rc;
+    size_t         i;
+    json_t        *value;
+    rtprop_str_t   s;
+
+    static const char  *good[] = {
+        "null", "[]", "[\"https://x.example/a.png\"]", "[\"HTTP://x/a\"]",
+        "[\"/files/a.png?x=1:2\"]", "[\"files/a:b.png\"]", "[\"a.png\"]",
+        "[{\"url\":\"/a\"}]",
+        "[{\"url\":\"/a\",\"name\":\"A\",\"size\":0,\"mime\":\"image/png\"}]",
+        "[{\"url\":\"/a\",\"width\":10,\"name\":null}]",
+        "[\"/1\",\"/2\",\"/3\",\"/4\",{\"url\":\"/5\"}]",
+    };
+
+    static const char  *bad[] = {
+        "{}", "\"/a\"", "[\"/1\",\"/2\",\"/3\",\"/4\",\"/5\",\"/6\"]",
+        "[1]", "[null]", "[\"\"]", "[[]]", "[{}]", "[{\"url\":1}]",
+        "[\"javascript:alert(1)\"]", "[\"JaVaScRiPt:alert(1)\"]",
+        "[\" javascript:alert(1)\"]", "[\"java\\tscript:alert(1)\"]",
+        "[\"data:text/html,x\"]", "[\"ftp://x/a\"]", "[\"//evil.example/a\"]",
+        "[\"/\\\\evil.example\"]", "[\"\\\\\\\\evil\"]", "[\"http://\"]",
+        "[\"https:///a\"]", "[\"https:a\"]", "[\"/a b\"]", "[\"/a\\u007f\"]",
+        "[{\"url\":\"/a\",\"size\":-1}]", "[{\"url\":\"/a\",\"size\":\"1\"}]",
+        "[{\"url\":\"/a\",\"name\":1}]", "[{\"url\":\"/a\",\"mime\":[]}]",
+        "[{\"url\":\"/a\",\"more\":{}}]",
+    };
+
+    s = str("look");
+
+    is_int(rtprop_chat_check(&s, NULL, &why), RTPROP_OK, "none");
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        value = json(good[i]);
+        rc = rtprop_chat_check(&s, value, &why);
+        is_int(rc, RTPROP_OK, good[i]);
+        json_decref(value);
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        value = json(bad[i]);
+        rc = rtprop_chat_check(&s, value, &why);
+        is_int(rc, RTPROP_ERROR, bad[i]);
+        json_decref(value);
+    }
+
+    is_str(why.field, "attachments", "names the field");
+}
+
+
+static void
+test_typing(void)
+{
+    rtprop_chat_typing_t  t;
+
+    memset(&t, 0, sizeof(t));
+
+    is_int(rtprop_chat_typing(&t, 0, NOW), RTPROP_CHAT_SILENT,
+           "who does not type cannot stop");
+    is_int(rtprop_chat_typing(&t, 1, NOW), RTPROP_CHAT_TYPES,
+           "the first stroke is told");
+    is_int(rtprop_chat_typing(&t, 1, NOW + 1999), RTPROP_CHAT_SILENT,
+           "the next is not");
+    is_int(rtprop_chat_typing(&t, 1, NOW + 2000), RTPROP_CHAT_TYPES,
+           "after two seconds it is told again");
+    is_int(rtprop_chat_typing_tick(&t, NOW + 6999), RTPROP_CHAT_SILENT,
+           "it lasts five seconds from the last");
+    is_int(rtprop_chat_typing_tick(&t, NOW + 7000), RTPROP_CHAT_STOPPED,
+           "then it is over");
+    is_int(rtprop_chat_typing_tick(&t, NOW + 7000), RTPROP_CHAT_SILENT,
+           "once");
+    is_int(rtprop_chat_typing(&t, 1, NOW + 8000), RTPROP_CHAT_TYPES,
+           "it begins anew");
+    is_int(rtprop_chat_typing(&t, 0, NOW + 8001), RTPROP_CHAT_STOPPED,
+           "and stops when told so");
+    is_int(rtprop_chat_typing(&t, 1, NOW + 8002), RTPROP_CHAT_TYPES,
+           "a new beginning is always told");
+    is_int(rtprop_chat_typing(&t, 0, NOW + 90000), RTPROP_CHAT_STOPPED,
+           "a stop that comes late is told if none was");
+}
+
+
+static void
+test_document(void)
+{
+    size_t          i, n;
+    json_t         *doc, *again;
+    rtprop_str_t    text;
+
+    static const char  *bad[] = {
+        "", "[]", "{}", "{\"format\":2}", "{\"format\":1}",
+        "{\"format\":1,\"participants\":[{}],\"marks\":{}}",
+        "{\"format\":1,\"participants\":[1],\"marks\":{}}",
+        "{\"format\":1,\"participants\":[],\"marks\":{\"a\":[1]}}",
+        "{\"format\":1,\"participants\":[],\"marks\":[]}",
+    };
+
+    doc = conversation();
+    reads(doc, "cleo", 7);
+
+    rtprop_json_dump(doc, &text);
+    again = rtprop_chat_parse(text.data, text.len);
+    ok(json_equal(doc, again), "a document is read again");
+    json_decref(again);
+
+    for (i = 0, n = 0; i < text.len; i++) {
+        again = rtprop_chat_parse(text.data, i);
+        n += (again != NULL);
+        json_decref(again);
+    }
+
+    is_int(n, 0, "one that is cut short is none");
+    free(text.data);
+    json_decref(doc);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(rtprop_chat_parse((const unsigned char *) bad[i], strlen(bad[i]))
+           == NULL, "'%s' is none", bad[i]);
+    }
+}
+
+
+static void
+test_payloads(void)
+{
+    json_t                 *doc;
+    rtprop_str_t            c;
+    rtprop_chat_message_t   m;
+
+    doc = conversation();
+    c = str("c1");
+
+    is_str(dumped(rtprop_chat_resource(doc, &c, 4)),
+           "{\"id\":\"c1\",\"participants\":["
+           "{\"id\":\"anna\",\"name\":\"Anna\",\"avatar\":\"/a.png\","
+           "\"role\":\"buyer\"},"
+           "{\"id\":\"ben\",\"name\":null,\"avatar\":null,\"role\":null},"
+           "{\"id\":\"cleo\",\"name\":null,\"avatar\":null,\"role\":null}],"
+           "\"property_id\":\"7\",\"title\":\"The house\",\"version\":4}",
+           "the resource");
+    json_decref(doc);
+
+    memset(&m, 0, sizeof(m));
+    m.from.id = str("anna");
+    m.from.name = str("Anna");
+    m.id = 1234567890123456789ULL;
+    m.conversation_id = c;
+    m.content = str("hello");
+    m.client_message_id = str("x");
+    m.attachments = json("[\"/a\",{\"url\":\"/b\",\"size\":1}]");
+    m.created_at = NOW;
+
+    is_str(dumped(rtprop_chat_message(&m)),
+           "{\"id\":\"1234567890123456789\","
+           "\"message_id\":\"1234567890123456789\","
+           "\"conversation_id\":\"c1\",\"content\":\"hello\","
+           "\"sender\":{\"id\":\"anna\",\"name\":\"Anna\",\"avatar\":null},"
+           "\"from\":\"anna\","
+           "\"attachments\":[\"/a\",{\"url\":\"/b\",\"size\":1}],"
+           "\"client_message_id\":\"x\","
+           "\"created_at\":\"2026-03-01T10:00:00.000Z\","
+           "\"timestamp\":\"2026-03-01T10:00:00.000Z\"}", "chat:new_message");
+    json_decref(m.attachments);
+
+    m.attachments = NULL;
+    m.client_message_id = str("");
+    ok(strstr(dumped(rtprop_chat_message(&m)),
+              "\"attachments\":[],\"client_message_id\":null") != NULL,
+       "without attachments and client_message_id");
+}
+
+
+int
+main(void)
+{
+    test_participants();
+    test_reading();
+    test_content();
+    test_attachments();
+    test_typing();
+    test_document();
+    test_payloads();
+
+    return plan_done();
+}
