@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 BUILD    ?= build
 PORT     ?= 8080
-NGX_SRC  ?=
+NGINX_SRC  ?=
 SANITIZE ?=
 JOBS     ?= $(shell nproc)
 DESTDIR  ?=
@@ -34,9 +34,9 @@ MODULE  := $(OUT)/ngx_rtprop_module.so
 QUIET   := $(if $(V),,-s)
 
 # Debian's nginx-dev is configured where it lies (it writes nothing there); a
-# tree of NGX_SRC is copied first, since configuring writes into it.
+# tree of NGINX_SRC is copied first, since configuring writes into it.
 
-ifeq ($(NGX_SRC),)
+ifeq ($(NGINX_SRC),)
 SRCDIR  := /usr/share/nginx/src
 NGINX   := /usr/sbin/nginx
 else
@@ -49,7 +49,7 @@ ifneq ($(findstring clang,$(CC)),)
 SAN_PKG := libclang-rt-14-dev
 endif
 PKGS    := $(CC_PKG) libc6-dev libjansson-dev libssl-dev libpcre2-dev \
-           zlib1g-dev $(if $(NGX_SRC),,nginx nginx-dev)
+           zlib1g-dev $(if $(NGINX_SRC),,nginx nginx-dev)
 UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
            libpcre2-dev zlib1g-dev perl
 TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
@@ -94,9 +94,9 @@ help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 	@echo "settings:"
 	@echo "  CC=gcc|clang      compiler"
-	@echo "  NGX_SRC=DIR       build against this nginx source tree (and build"
+	@echo "  NGINX_SRC=DIR       build against this nginx source tree (and build"
 	@echo "                    that nginx for the tests), not Debian's nginx"
-	@echo "  SANITIZE=1        with NGX_SRC: address and undefined sanitizers"
+	@echo "  SANITIZE=1        with NGINX_SRC: address and undefined sanitizers"
 	@echo "  PORT=8080         of the demo page; the next free one if taken"
 	@echo "  BUILD=build       where everything is written"
 	@echo "  V=1               show the compiler's command lines"
@@ -107,16 +107,16 @@ help:  ## show this list
 
 $(OUT)/inputs: FORCE
 	@mkdir -p $(OUT)
-	@{ printf '%s\n' '$(CC)' '$(CC_OPT)' '$(LD_OPT)' '$(NGX_SRC)' \
-	       '$(if $(NGX_SRC),$(NGX_FLAGS))'; \
+	@{ printf '%s\n' '$(CC)' '$(CC_OPT)' '$(LD_OPT)' '$(NGINX_SRC)' \
+	       '$(if $(NGINX_SRC),$(NGX_FLAGS))'; \
 	   find . -maxdepth 1 -name '*.c'; \
 	   find src -name '*.[ch]' -o -name config | LC_ALL=C sort; \
 	 } > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(OBJ)/Makefile: $(OUT)/inputs config $(wildcard src/*/*/config)
-	@echo "configuring ($(CC), $(if $(NGX_SRC),$(NGX_SRC),Debian's nginx))"
-	@tools/configure.sh '$(SRCDIR)' '$(OBJ)' '$(NGX_SRC)' '$(NGX_FLAGS)' \
+	@echo "configuring ($(CC), $(if $(NGINX_SRC),$(NGINX_SRC),Debian's nginx))"
+	@tools/configure.sh '$(SRCDIR)' '$(OBJ)' '$(NGINX_SRC)' '$(NGX_FLAGS)' \
 	    --with-cc='$(CC)' --with-cc-opt='$(CC_OPT)' \
 	    --with-ld-opt='$(LD_OPT)'
 
@@ -124,7 +124,7 @@ $(OBJ)/Makefile: $(OUT)/inputs config $(wildcard src/*/*/config)
 
 $(MODULE): $(OBJ)/Makefile FORCE
 	@+cd $(SRCDIR) && $(MAKE) $(QUIET) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) \
-	    -f $(OBJ)/Makefile modules $(if $(NGX_SRC),binary)
+	    -f $(OBJ)/Makefile modules $(if $(NGINX_SRC),binary)
 	@if ! cmp -s $(OBJ)/ngx_rtprop_module.so $@; then \
 	    cp $(OBJ)/ngx_rtprop_module.so $@.new && mv $@.new $@ && \
 	    echo "built $(BUILD)/ngx_rtprop_module.so"; fi

@@ -16,7 +16,7 @@ my $top = RTProp::Nginx::top();
 chdir $top or die;
 
 # the flags of a make that runs this test are not meant for these
-delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL NGX_SRC SANITIZE CC)};
+delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL NGINX_SRC SANITIZE CC)};
 
 for my $cc (qw(gcc clang)) {
     my $make = "make CC=$cc BUILD=build/$cc JOBS=2 2>&1";

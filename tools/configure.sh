@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# configure.sh SRCDIR OBJ NGX_SRC NGX_FLAGS ARGUMENT...: configures nginx's
-# build of the module (and of nginx itself, from NGX_SRC) into OBJ.
+# configure.sh SRCDIR OBJ NGINX_SRC NGX_FLAGS ARGUMENT...: configures nginx's
+# build of the module (and of nginx itself, from NGINX_SRC) into OBJ.
 
 set -eu
 
@@ -13,7 +13,7 @@ log=${obj%/*}/configure.log
 
 if [ -n "$ngx_src" ]; then
     if [ ! -f "$ngx_src/src/core/nginx.h" ]; then
-        echo "NGX_SRC=$ngx_src is no nginx source tree" >&2
+        echo "NGINX_SRC=$ngx_src is no nginx source tree" >&2
         exit 1
     fi
 
