@@ -51,7 +51,7 @@ ngx_rtprop_http_health_status(ngx_rtprop_worker_t *worker, ngx_uint_t *code)
         return "unavailable";
     }
 
-    if (worker->draining) {
+    if (worker->draining || ngx_exiting) {
         return "draining";
     }
 
