@@ -179,6 +179,7 @@ test_numbers(void)
        "other numbers to none");
 
     is_int(join(a, ""), 0, "nobody gets no number");
+    is_int(join(a, "a\nb"), 0, "nor do two in one");
 
     for (i = 3; i <= RTPROP_AUCTION_BIDDERS_MAX; i++) {
         sprintf(name, "u%u", i);
@@ -296,7 +297,8 @@ test_when(void)
     is_str(bid(a, "anna", 2050 * MILLION, START), "accepted",
            "one at the start is accepted, however late the clock's tick");
     ok(v.started && a->status == RTPROP_AUCTION_LIVE, "and starts the auction");
-    is_str(bid(a, "ben", 2100 * MILLION, START), "accepted", "so does the next");
+    is_str(bid(a, "ben", 2100 * MILLION, START), "accepted",
+           "so does the next");
     ok(!v.started, "which does not start it again");
 
     is_str(bid(a, "anna", 2200 * MILLION, END), "auction_ended",
@@ -575,11 +577,40 @@ change(rtprop_auction_t *a, int64_t now, void (*edit)(rtprop_auction_terms_t *))
 }
 
 
-static void edit_nothing(rtprop_auction_terms_t *t) { (void) t; }
-static void edit_price(rtprop_auction_terms_t *t) { t->starting_price++; }
-static void edit_step(rtprop_auction_terms_t *t) { t->bid_increment--; }
-static void edit_end(rtprop_auction_terms_t *t) { t->ends_at++; }
-static void edit_past(rtprop_auction_terms_t *t) { t->ends_at = START; }
+static void
+edit_nothing(rtprop_auction_terms_t *t)
+{
+    (void) t;
+}
+
+
+static void
+edit_price(rtprop_auction_terms_t *t)
+{
+    t->starting_price++;
+}
+
+
+static void
+edit_step(rtprop_auction_terms_t *t)
+{
+    t->bid_increment--;
+}
+
+
+static void
+edit_end(rtprop_auction_terms_t *t)
+{
+    t->ends_at++;
+}
+
+
+static void
+edit_past(rtprop_auction_terms_t *t)
+{
+    t->ends_at = START;
+}
+
 
 static void
 edit_extended(rtprop_auction_terms_t *t)
@@ -587,11 +618,13 @@ edit_extended(rtprop_auction_terms_t *t)
     t->ends_at += 2 * MINUTE;
 }
 
+
 static void
 edit_start(rtprop_auction_terms_t *t)
 {
     t->starts_at++;
 }
+
 
 static void
 edit_window(rtprop_auction_terms_t *t)
@@ -599,6 +632,7 @@ edit_window(rtprop_auction_terms_t *t)
     t->extend_window_ms++;
     t->extend_window_given = 1;
 }
+
 
 static void
 edit_defaults(rtprop_auction_terms_t *t)
@@ -609,12 +643,14 @@ edit_defaults(rtprop_auction_terms_t *t)
     t->extend_by_ms++;
 }
 
+
 static void
 edit_anonymous(rtprop_auction_terms_t *t)
 {
     t->anonymous = 1;
     t->anonymous_given = 1;
 }
+
 
 static void
 edit_title(rtprop_auction_terms_t *t)

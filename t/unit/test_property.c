@@ -308,7 +308,8 @@ test_broadcast(void)
     is_str(dumped(events[0].payload),
            "{\"property_id\":\"p1\",\"title\":\"Villa\",\"old_price\":0,"
            "\"new_price\":0,\"percentage_change\":null,"
-           "\"is_price_drop\":false," AT "}", "from nothing there is no change");
+           "\"is_price_drop\":false," AT "}",
+           "from nothing there is no change");
 
     is_int(tell(doc, "activity_update", "{\"wishlist_today\":3}"), RTPROP_OK,
            "activity is told");

@@ -204,6 +204,7 @@ void rtprop_auction_terms_free(rtprop_auction_terms_t *t);
  * may change; bidders keep their numbers.  Later only property_id and
  * property_title may: bidders rely on the rest.  There a field left out means
  * "as it is", and both the terms' own end and the extended one are "as it is".
+ * A start that is due is to be ticked first.
  *
  * Returns RTPROP_OK; RTPROP_DECLINED for a change that comes too late (409);
  * RTPROP_ERROR with "why" for an end not after the start or "now" (422), or
@@ -218,10 +219,16 @@ int rtprop_auction_change(rtprop_auction_t *a, const rtprop_auction_terms_t *t,
  *
  * Returns the number; 0 when there is none to give: the auction is over
  * (who comes then may look only), RTPROP_AUCTION_BIDDERS_MAX have one, the
- * user id is empty or too long, or there is no memory.
+ * user id is none that rtprop_json_id_valid() knows, or there is no memory.
  */
 unsigned rtprop_auction_register(rtprop_auction_t *a, const rtprop_str_t *user,
     int *added);
+
+/*
+ * Gives the next number to a user who has none; for reading a document.
+ * Returns it, or 0 as above.
+ */
+unsigned rtprop_auction_append(rtprop_auction_t *a, const rtprop_str_t *user);
 
 /* Returns the user's bidder number, 0 when the user never joined. */
 unsigned rtprop_auction_number(const rtprop_auction_t *a,

@@ -2,7 +2,7 @@
  * rtprop_auction_doc: an auction's state as the document that the engine
  * keeps.
  *
- * The document is the module's own: compact, with a format number.  It is
+ * The document is the module's own: text, compact, with a format number.  It is
  * checked on reading like any input, since it may have come over a network.
  */
 

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "base/rtprop_json.h"
+
 
 static int rtprop_auction_terms_copy(rtprop_auction_terms_t *dst,
     const rtprop_auction_terms_t *src);
@@ -190,9 +192,7 @@ unsigned
 rtprop_auction_register(rtprop_auction_t *a, const rtprop_str_t *user,
     int *added)
 {
-    char                     *id;
-    unsigned                  number, n;
-    rtprop_auction_bidder_t  *p;
+    unsigned  number;
 
     *added = 0;
 
@@ -200,11 +200,31 @@ rtprop_auction_register(rtprop_auction_t *a, const rtprop_str_t *user,
 
     if (number
         || a->status == RTPROP_AUCTION_ENDED
-        || a->status == RTPROP_AUCTION_CANCELLED
-        || a->nbidders == RTPROP_AUCTION_BIDDERS_MAX
-        || user->len == 0 || user->len > RTPROP_AUCTION_USER_LEN)
+        || a->status == RTPROP_AUCTION_CANCELLED)
     {
         return number;
+    }
+
+    number = rtprop_auction_append(a, user);
+
+    *added = (number != 0);
+
+    return number;
+}
+
+
+unsigned
+rtprop_auction_append(rtprop_auction_t *a, const rtprop_str_t *user)
+{
+    char                     *id;
+    unsigned                  n;
+    rtprop_auction_bidder_t  *p;
+
+    if (a->nbidders == RTPROP_AUCTION_BIDDERS_MAX
+        || user->len > RTPROP_AUCTION_USER_LEN
+        || !rtprop_json_id_valid(user->data, user->len))
+    {
+        return 0;
     }
 
     if (a->nbidders == a->nalloc) {
@@ -228,8 +248,6 @@ rtprop_auction_register(rtprop_auction_t *a, const rtprop_str_t *user,
     p->user = id;
     p->claims = NULL;
     p->nclaims = 0;
-
-    *added = 1;
 
     return a->nbidders;
 }
