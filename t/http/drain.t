@@ -37,7 +37,7 @@ my $answer = $late->read_answer('GET', time + 5);
 
 is($answer->{status}, 503, 'the old worker');
 is($answer->{json}{status}, 'draining', 'drains');
-is($answer->{json}{worker}{pid}, $old->{json}{worker}{pid}, 'it is the old one');
+is($answer->{json}{worker}{pid}, $old->{json}{worker}{pid}, 'that one');
 
 my $new = http()->get('/health');
 
