@@ -477,7 +477,7 @@ ngx_rtprop_auth_read(ngx_conf_t *cf, ngx_str_t *file, size_t max,
     char             *rv;
     ssize_t           n;
     ngx_fd_t          fd;
-    ngx_str_t         path;
+    ngx_str_t         path, *value;
     ngx_file_info_t   fi;
 
     path = *file;
@@ -489,8 +489,10 @@ ngx_rtprop_auth_read(ngx_conf_t *cf, ngx_str_t *file, size_t max,
     fd = ngx_open_file(path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
+        value = cf->args->elts;
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &path);
+                           "file of \"%V\": " ngx_open_file_n
+                           " \"%V\" failed", &value[0], &path);
         return NGX_CONF_ERROR;
     }
 
