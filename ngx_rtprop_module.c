@@ -611,6 +611,7 @@ ngx_rtprop_exit_process(ngx_cycle_t *cycle)
     rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_rtprop_module);
 
     if (rmcf && rmcf->worker) {
+        ngx_rtprop_session_exit_worker(rmcf->worker);
         ngx_rtprop_ws_exit_worker(rmcf->worker);
         ngx_rtprop_zone_exit_worker(rmcf->worker);
     }

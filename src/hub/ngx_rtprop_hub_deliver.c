@@ -521,7 +521,7 @@ ngx_rtprop_hub_receipts(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch,
     s = sub->session;
 
     if (ch->kind == NULL || ch->kind->delivered == NULL
-        || s->state != NGX_RTPROP_SESSION_OPEN || s->transport->backlog(s) > 1)
+        || s->state != NGX_RTPROP_SESSION_OPEN || s->transport->backlog(s))
     {
         return;
     }

@@ -43,6 +43,31 @@ ngx_rtprop_session_init_worker(ngx_rtprop_worker_t *worker)
 }
 
 
+void
+ngx_rtprop_session_exit_worker(ngx_rtprop_worker_t *worker)
+{
+    ngx_queue_t            *q;
+    ngx_rtprop_session_t   *s;
+    ngx_rtprop_sessions_t  *sessions;
+
+    sessions = worker->sessions;
+
+    if (sessions == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&sessions->queue);
+         q != ngx_queue_sentinel(&sessions->queue);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_rtprop_session_t, queue);
+
+        ngx_rtprop_session_log(s, s->code ? s->code
+                                          : NGX_RTPROP_CLOSE_GOING_AWAY);
+    }
+}
+
+
 ngx_int_t
 ngx_rtprop_session_init(ngx_rtprop_worker_t *worker, ngx_rtprop_session_t *s)
 {

@@ -231,6 +231,9 @@ ngx_int_t ngx_rtprop_session_preconfiguration(ngx_conf_t *cf);
 
 ngx_int_t ngx_rtprop_session_init_worker(ngx_rtprop_worker_t *worker);
 
+/* A fast stop: the log gets the lines of the sessions that end with it. */
+void ngx_rtprop_session_exit_worker(ngx_rtprop_worker_t *worker);
+
 /*
  * Starts to close: the client gets the code and the reason (at most 123 octets
  * of UTF-8), commands under way lose their session.  May be called from
