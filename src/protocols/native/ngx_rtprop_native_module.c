@@ -270,8 +270,12 @@ ngx_rtprop_native_encode(ngx_rtprop_worker_t *worker, ngx_uint_t variant,
     free(buf.data);
 
     if (f && ev->replace.len) {
-        f->replace = rtprop_hash(worker->key, ev->replace.data,
-                                 ev->replace.len);
+        f->replace = rtprop_hash(worker->key, ev->channel.data,
+                                 ev->channel.len)
+                     + 3 * rtprop_hash(worker->key, ev->type.data,
+                                       ev->type.len)
+                     + 5 * rtprop_hash(worker->key, ev->replace.data,
+                                       ev->replace.len);
     }
 
     return f;
