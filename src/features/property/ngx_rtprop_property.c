@@ -197,7 +197,7 @@ ngx_rtprop_property_placed(ngx_rtprop_join_t *join)
 }
 
 
-/* A viewer that the engine had no room to count sees the property all the same. */
+/* A viewer that the engine had no room to count still sees the property. */
 
 static void
 ngx_rtprop_property_came(ngx_rtprop_op_t *op)
