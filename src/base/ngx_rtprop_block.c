@@ -80,7 +80,7 @@ ngx_rtprop_block_init(ngx_rtprop_zone_t *zone)
 }
 
 
-/* ------------------------------------------------------- lists of pages --- */
+/* ------------------------------------------------------ lists of pages --- */
 
 static void
 ngx_rtprop_page_link(ngx_rtprop_zone_t *zone, uint32_t *head, uint32_t n)
@@ -221,7 +221,7 @@ ngx_rtprop_page_free(ngx_rtprop_zone_t *zone, uint32_t first, uint32_t n)
 }
 
 
-/* --------------------------------------------------------------- blocks --- */
+/* -------------------------------------------------------------- blocks --- */
 
 static ngx_uint_t
 ngx_rtprop_block_class(size_t size)
@@ -349,6 +349,35 @@ ngx_rtprop_zone_alloc(ngx_rtprop_zone_t *zone, size_t size)
 }
 
 
+static ngx_rtprop_page_t *
+ngx_rtprop_block_where(ngx_rtprop_zone_t *zone, ngx_rtprop_ref_t ref,
+    uint32_t *n)
+{
+    size_t  at;
+
+    at = ((size_t) ref << 4) - zone->sh->pages;
+    *n = (at >> NGX_RTPROP_PAGE_SHIFT) + 1;
+
+    return ngx_rtprop_page(zone, *n);
+}
+
+
+size_t
+ngx_rtprop_block_size(ngx_rtprop_zone_t *zone, ngx_rtprop_ref_t ref)
+{
+    uint32_t            n;
+    ngx_rtprop_page_t  *page;
+
+    page = ngx_rtprop_block_where(zone, ref, &n);
+
+    if (page->type == NGX_RTPROP_PAGE_RUN) {
+        return (size_t) page->pages * NGX_RTPROP_PAGE;
+    }
+
+    return ngx_rtprop_class_size[page->class];
+}
+
+
 void
 ngx_rtprop_zone_free(ngx_rtprop_zone_t *zone, ngx_rtprop_ref_t ref)
 {
@@ -360,8 +389,7 @@ ngx_rtprop_zone_free(ngx_rtprop_zone_t *zone, ngx_rtprop_ref_t ref)
 
     sh = zone->sh;
     p = ngx_rtprop_zone_ptr(zone, ref);
-    n = ((p - zone->base - sh->pages) >> NGX_RTPROP_PAGE_SHIFT) + 1;
-    page = ngx_rtprop_page(zone, n);
+    page = ngx_rtprop_block_where(zone, ref, &n);
 
     zone->freed = 1;
 
@@ -392,7 +420,7 @@ ngx_rtprop_zone_free(ngx_rtprop_zone_t *zone, ngx_rtprop_ref_t ref)
 }
 
 
-/* --------------------------------------------------------------- chains --- */
+/* -------------------------------------------------------------- chains --- */
 
 ngx_rtprop_ref_t
 ngx_rtprop_zone_chain_alloc(ngx_rtprop_zone_t *zone, size_t head,

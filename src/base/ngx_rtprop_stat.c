@@ -13,30 +13,6 @@
 #include "base/ngx_rtprop_zone.h"
 
 
-#define NGX_RTPROP_STAT_CHUNK     64
-#define NGX_RTPROP_STAT_CHUNKS    32
-#define NGX_RTPROP_STAT_RETIRED   NGX_RTPROP_SLOTS     /* its row */
-
-
-/* In the zone. */
-
-typedef struct {
-    ngx_rtprop_ref_t    next;
-    uint32_t            column;
-    uint32_t            columns;
-    uint16_t            type;
-    uint16_t            len;
-    u_char              name[1];
-} ngx_rtprop_stat_entry_t;
-
-
-typedef struct {
-    ngx_rtprop_ref_t    entries;
-    uint32_t            columns;
-    ngx_rtprop_ref_t    rows[NGX_RTPROP_SLOTS + 1][NGX_RTPROP_STAT_CHUNKS];
-} ngx_rtprop_stat_dir_t;
-
-
 static ngx_int_t ngx_rtprop_stat_columns(ngx_rtprop_stat_t *stat);
 static ngx_rtprop_stat_entry_t *ngx_rtprop_stat_entry(ngx_rtprop_stat_t *stat,
     ngx_rtprop_stat_desc_t *desc);

@@ -1,6 +1,6 @@
 /*
- * The zone as it lies in memory; for the ngx_rtprop_zone_*, _block, _journal
- * and _slot files only.
+ * The zone as it lies in memory; for the ngx_rtprop_zone, _block, _journal and
+ * _slot files only.
  *
  * Header, page table, pages of 8 KB.  A page is free (in a run of free pages),
  * belongs to a run of allocated pages, or is cut into blocks of one class.
@@ -86,6 +86,9 @@ struct ngx_rtprop_zone_sh_s {
 
 /* Lays out an empty zone; sh->size and key are set. */
 void ngx_rtprop_block_init(ngx_rtprop_zone_t *zone);
+
+/* Octets that an allocated block or run takes. */
+size_t ngx_rtprop_block_size(ngx_rtprop_zone_t *zone, ngx_rtprop_ref_t ref);
 
 /* Undoes what a dead process left; called by the lock. */
 void ngx_rtprop_journal_undo(ngx_rtprop_zone_t *zone);

@@ -310,7 +310,7 @@ ngx_rtprop_shm_start(ngx_rtprop_shm_t *shm)
 }
 
 
-/* ---------------------------------------------------------------- steps --- */
+/* --------------------------------------------------------------- steps --- */
 
 /*
  * A step that finds no room is undone and run again after some of the oldest
@@ -382,7 +382,7 @@ ngx_rtprop_shm_time(void)
 }
 
 
-/* -------------------------------------------------------------- publish --- */
+/* ------------------------------------------------------------- publish --- */
 
 static void
 ngx_rtprop_shm_publish(ngx_rtprop_engine_t *e, ngx_rtprop_publish_t *op)
@@ -436,7 +436,7 @@ ngx_rtprop_shm_status(ngx_rtprop_engine_t *e)
 }
 
 
-/* ---------------------------------------------------------------- events --- */
+/* -------------------------------------------------------------- events --- */
 
 static void
 ngx_rtprop_shm_woken(void *data)
@@ -503,7 +503,7 @@ ngx_rtprop_shm_reap(void *data, ngx_uint_t slot)
 }
 
 
-/* --------------------------------------------------------------- gauges --- */
+/* -------------------------------------------------------------- gauges --- */
 
 static inline ngx_rtprop_shm_root_t *
 ngx_rtprop_shm_root(ngx_rtprop_worker_t *worker)

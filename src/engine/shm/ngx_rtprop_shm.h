@@ -33,7 +33,7 @@ typedef enum {
 } ngx_rtprop_shm_kind_e;
 
 
-/* ----------------------------------------------------------- in the zone --- */
+/* --------------------------------------------------------- in the zone --- */
 
 typedef struct {
     ngx_rtprop_ref_t          next;
@@ -212,7 +212,7 @@ typedef struct {
 } ngx_rtprop_shm_root_t;
 
 
-/* --------------------------------------------------------- in the worker --- */
+/* ------------------------------------------------------- in the worker --- */
 
 /* An event on its way into the zone. */
 

@@ -229,7 +229,7 @@ ngx_rtprop_shm_history_copy(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
 }
 
 
-/* ---------------------------------------------------------- subscribers --- */
+/* --------------------------------------------------------- subscribers --- */
 
 static ngx_rtprop_shm_sub_t *
 ngx_rtprop_shm_sub(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_channel_t *ch,
@@ -413,7 +413,7 @@ ngx_rtprop_shm_subs_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 }
 
 
-/* -------------------------------------------------------------- listing --- */
+/* ------------------------------------------------------------- listing --- */
 
 static ngx_int_t
 ngx_rtprop_shm_channel_info(ngx_rtprop_shm_t *shm, ngx_rtprop_channels_t *op,

@@ -250,7 +250,7 @@ ngx_rtprop_shm_log_announce(ngx_rtprop_shm_t *shm,
 }
 
 
-/* ------------------------------------------------------------- channels --- */
+/* ------------------------------------------------------------ channels --- */
 
 /*
  * A channel's epoch follows from its name and from how often channels of its

@@ -75,7 +75,7 @@ ngx_rtprop_shm_item_free(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
 }
 
 
-/* ------------------------------------------------------------ documents --- */
+/* ----------------------------------------------------------- documents --- */
 
 void
 ngx_rtprop_shm_state_get(ngx_rtprop_engine_t *e, ngx_rtprop_state_t *op)
@@ -255,7 +255,7 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
 }
 
 
-/* ------------------------------------------------------------- counters --- */
+/* ------------------------------------------------------------ counters --- */
 
 void
 ngx_rtprop_shm_counter(ngx_rtprop_engine_t *e, ngx_rtprop_counter_t *op)

@@ -157,7 +157,7 @@ ngx_rtprop_shm_delete(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
 }
 
 
-/* ---------------------------------------------------------------- lists --- */
+/* --------------------------------------------------------------- lists --- */
 
 static inline ngx_rtprop_shm_link_t *
 ngx_rtprop_shm_link(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref, size_t offset)
