@@ -432,9 +432,7 @@ ngx_rtprop_ws_write_handler(ngx_event_t *wev)
 
     rc = ngx_rtprop_ws_flush(ws);
 
-    if (rc == NGX_ERROR
-        || (rc == NGX_AGAIN && ngx_handle_write_event(wev, 0) != NGX_OK))
-    {
+    if (rc == NGX_ERROR || ngx_handle_write_event(wev, 0) != NGX_OK) {
         ngx_rtprop_ws_lose(ws);
         ngx_rtprop_ws_destroy(ws);
         return;

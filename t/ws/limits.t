@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Family 9 of the known WebSocket cases: large messages, many fragments, small
-# pieces, many messages.  Only type and length of the echo matter there; here the
-# octets do too.
+# pieces, many messages.  Only type and length of the echo matter there; here
+# the octets do, too.
 
 use strict;
 use warnings;
