@@ -3,7 +3,8 @@
  *
  *   ngx_rtprop_http_api.c          who may ask, and what for: key, origin, path
  *   ngx_rtprop_http_access.c       the checks of key, address and origin
- *   ngx_rtprop_http_exchange.c     body, command, answer
+ *   ngx_rtprop_http_exchange.c     from request to command to answer
+ *   ngx_rtprop_http_body.c         bodies and queries
  *   ngx_rtprop_http_retry.c        Idempotency-Key
  *   ngx_rtprop_http_reply.c        statuses, headers, JSON
  *   ngx_rtprop_http_publish.c      POST publish
@@ -55,7 +56,7 @@ typedef struct {
     ngx_http_cleanup_t      *cleanup;    /* of the request */
     ngx_rtprop_resource_t   *resource;
     ngx_str_t                path[NGX_RTPROP_PATH_MAX];
-    size_t                   max_message;
+    size_t                   max_body;
 
     json_t                  *payload;    /* owned until the command has it */
     ngx_rtprop_cmd_t        *cmd;        /* under way, or NULL */
@@ -92,6 +93,26 @@ void ngx_rtprop_http_answer(ngx_rtprop_http_exchange_t *x);
 /* Ends it with a refusal of the API's own. */
 void ngx_rtprop_http_answer_refused(ngx_rtprop_http_exchange_t *x,
     ngx_uint_t status, const char *code, const char *message);
+
+
+/* -------------------------------------------------------------- body --- */
+
+#define NGX_RTPROP_HTTP_BODY  16    /* the largest: times rtprop_max_message */
+
+/*
+ * Sets x->payload from the body that has been read, text to its bytes (valid
+ * as long as the request).  NGX_OK, or NGX_DECLINED: x has been answered with
+ * 400, 413, 415, 422 or 500, and is to be left alone.
+ */
+ngx_int_t ngx_rtprop_http_body(ngx_rtprop_http_exchange_t *x,
+    ngx_http_request_t *r, ngx_str_t *text);
+
+/* The same from the query. */
+ngx_int_t ngx_rtprop_http_query(ngx_rtprop_http_exchange_t *x,
+    ngx_http_request_t *r);
+
+/* 1 if the request says that its body is JSON. */
+ngx_uint_t ngx_rtprop_http_typed(ngx_http_request_t *r);
 
 
 /* ------------------------------------------------------------- retry --- */

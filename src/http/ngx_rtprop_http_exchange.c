@@ -1,5 +1,5 @@
 /*
- * One request to the API: its body, its command, its answer.
+ * One request to the API: its command and its answer.
  *
  * The client may go away at any time: a cleanup of the request cuts the link,
  * the command goes on to its end, and its answer is kept where there is an
@@ -11,23 +11,12 @@
 #include "base/rtprop_json.h"
 
 
-#define NGX_RTPROP_HTTP_BODY   16     /* times rtprop_max_message */
-#define NGX_RTPROP_HTTP_DEPTH  32     /* of a body's JSON */
-
-
 static ngx_rtprop_http_exchange_t *ngx_rtprop_http_create(
     ngx_http_request_t *r, ngx_rtprop_resource_t *resource, ngx_str_t *path);
 static ngx_int_t ngx_rtprop_http_read(ngx_rtprop_http_exchange_t *x,
     ngx_http_request_t *r);
 static void ngx_rtprop_http_body_handler(ngx_http_request_t *r);
 static ngx_rtprop_http_exchange_t *ngx_rtprop_http_of(ngx_http_request_t *r);
-static ngx_int_t ngx_rtprop_http_body_text(ngx_http_request_t *r,
-    ngx_str_t *text);
-static void ngx_rtprop_http_body(ngx_rtprop_http_exchange_t *x,
-    ngx_http_request_t *r);
-static ngx_uint_t ngx_rtprop_http_typed(ngx_http_request_t *r);
-static void ngx_rtprop_http_query_payload(ngx_rtprop_http_exchange_t *x,
-    ngx_http_request_t *r);
 static void ngx_rtprop_http_start(ngx_rtprop_http_exchange_t *x,
     ngx_http_request_t *r, ngx_str_t *text);
 static ngx_int_t ngx_rtprop_http_command(ngx_rtprop_http_exchange_t *x);
@@ -48,6 +37,7 @@ ngx_rtprop_http_exchange(ngx_http_request_t *r,
     ngx_rtprop_resource_t *resource, ngx_str_t *path)
 {
     ngx_int_t                    rc;
+    ngx_str_t                    text = ngx_null_string;
     ngx_rtprop_http_exchange_t  *x;
 
     x = ngx_rtprop_http_create(r, resource, path);
@@ -69,7 +59,9 @@ ngx_rtprop_http_exchange(ngx_http_request_t *r,
     r->main->count++;
     x->running = 1;
 
-    ngx_rtprop_http_query_payload(x, r);
+    if (ngx_rtprop_http_query(x, r) == NGX_OK) {
+        ngx_rtprop_http_start(x, r, &text);
+    }
 
     x->running = 0;
 
@@ -107,7 +99,7 @@ ngx_rtprop_http_create(ngx_http_request_t *r, ngx_rtprop_resource_t *resource,
     x->pool = pool;
     x->worker = lcf->main->worker;
     x->resource = resource;
-    x->max_message = lcf->max_message;
+    x->max_body = lcf->max_message * NGX_RTPROP_HTTP_BODY;
 
     for (i = 0; i < NGX_RTPROP_PATH_MAX; i++) {
 
@@ -154,9 +146,7 @@ ngx_rtprop_http_read(ngx_rtprop_http_exchange_t *x, ngx_http_request_t *r)
                                       "a body must be application/json");
     }
 
-    if (r->headers_in.content_length_n
-        > (off_t) (x->max_message * NGX_RTPROP_HTTP_BODY))
-    {
+    if (r->headers_in.content_length_n > (off_t) x->max_body) {
         return ngx_rtprop_http_refuse(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
                                       "too_large", "the body is too large");
     }
@@ -177,6 +167,7 @@ ngx_rtprop_http_read(ngx_rtprop_http_exchange_t *x, ngx_http_request_t *r)
 static void
 ngx_rtprop_http_body_handler(ngx_http_request_t *r)
 {
+    ngx_str_t                    text;
     ngx_rtprop_http_exchange_t  *x;
 
     x = ngx_rtprop_http_of(r);
@@ -188,7 +179,9 @@ ngx_rtprop_http_body_handler(ngx_http_request_t *r)
 
     x->running = 1;
 
-    ngx_rtprop_http_body(x, r);
+    if (ngx_rtprop_http_body(x, r, &text) == NGX_OK) {
+        ngx_rtprop_http_start(x, r, &text);
+    }
 
     x->running = 0;
 
@@ -212,163 +205,6 @@ ngx_rtprop_http_of(ngx_http_request_t *r)
     }
 
     return NULL;
-}
-
-
-static void
-ngx_rtprop_http_body(ngx_rtprop_http_exchange_t *x, ngx_http_request_t *r)
-{
-    ngx_str_t    text;
-    const char  *err;
-
-    if (ngx_rtprop_http_body_text(r, &text) != NGX_OK) {
-        ngx_rtprop_http_answer_refused(x, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                       "internal", "the body got lost");
-        return;
-    }
-
-    if (text.len > x->max_message * NGX_RTPROP_HTTP_BODY) {
-        ngx_rtprop_http_answer_refused(x, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                       "too_large", "the body is too large");
-        return;
-    }
-
-    if (text.len && !ngx_rtprop_http_typed(r)) {
-        ngx_rtprop_http_answer_refused(x, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                       "unsupported_media_type",
-                                       "a body must be application/json");
-        return;
-    }
-
-    /* an action without a body asks for nothing more than its path says */
-
-    x->payload = text.len ? rtprop_json_load(text.data, text.len,
-                                             NGX_RTPROP_HTTP_DEPTH, &err)
-                          : json_object();
-
-    if (x->payload == NULL) {
-        ngx_rtprop_http_answer_refused(x, NGX_HTTP_BAD_REQUEST,
-                                       "invalid_json",
-                                       text.len ? err : "no memory");
-        return;
-    }
-
-    if (!json_is_object(x->payload)
-        && !(x->resource->array && json_is_array(x->payload)))
-    {
-        ngx_rtprop_http_answer_refused(x, 422, "invalid_payload",
-                                       x->resource->array
-                                       ? "the body must be an object or an "
-                                         "array"
-                                       : "the body must be an object");
-        return;
-    }
-
-    ngx_rtprop_http_start(x, r, &text);
-}
-
-
-/* The body in one piece, from memory or from its temporary file. */
-
-static ngx_int_t
-ngx_rtprop_http_body_text(ngx_http_request_t *r, ngx_str_t *text)
-{
-    off_t         size;
-    u_char       *p;
-    ssize_t       n;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    text->len = 0;
-    text->data = NULL;
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        return NGX_OK;
-    }
-
-    for (cl = r->request_body->bufs, size = 0; cl; cl = cl->next) {
-        size += ngx_buf_size(cl->buf);
-    }
-
-    if (size == 0) {
-        return NGX_OK;
-    }
-
-    b = r->request_body->bufs->buf;
-
-    if (r->request_body->bufs->next == NULL && !b->in_file) {
-        text->data = b->pos;
-        text->len = b->last - b->pos;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, size);
-
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text->data = p;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (!b->in_file) {
-            p = ngx_cpymem(p, b->pos, b->last - b->pos);
-            continue;
-        }
-
-        n = ngx_read_file(b->file, p, b->file_last - b->file_pos,
-                          b->file_pos);
-
-        if (n != (ssize_t) (b->file_last - b->file_pos)) {
-            return NGX_ERROR;
-        }
-
-        p += n;
-    }
-
-    text->len = p - text->data;
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_rtprop_http_typed(ngx_http_request_t *r)
-{
-    rtprop_str_t  type;
-
-    if (r->headers_in.content_type == NULL) {
-        return 0;
-    }
-
-    type.data = r->headers_in.content_type->value.data;
-    type.len = r->headers_in.content_type->value.len;
-
-    return rtprop_http_is_json(&type);
-}
-
-
-static void
-ngx_rtprop_http_query_payload(ngx_rtprop_http_exchange_t *x,
-    ngx_http_request_t *r)
-{
-    ngx_str_t      text = ngx_null_string;
-    const char    *err;
-    rtprop_str_t   query;
-
-    query.data = r->args.data;
-    query.len = r->args.len;
-
-    x->payload = rtprop_http_query(&query, &err);
-
-    if (x->payload == NULL) {
-        ngx_rtprop_http_answer_refused(x, 422, "invalid_payload", err);
-        return;
-    }
-
-    ngx_rtprop_http_start(x, r, &text);
 }
 
 
