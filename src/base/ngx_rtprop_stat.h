@@ -21,8 +21,8 @@ typedef enum {
 
 
 typedef struct {
-    ngx_str_t                name;  /* rtprop_<part>_<noun>[_total] */
-    ngx_str_t                help;  /* one sentence */
+    ngx_str_t                name;      /* rtprop_<part>_<noun>[_total] */
+    ngx_str_t                help;      /* one sentence */
     ngx_rtprop_stat_type_e   type;
     ngx_str_t                labels;    /* as code="not_found", or empty */
     ngx_uint_t               index;     /* set by ngx_rtprop_stat_add() */

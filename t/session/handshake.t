@@ -38,7 +38,8 @@ sub refused {
     my $body = $ws->body_json;
     is($body->{code}, $code, "$name: code");
     ok(length($body->{message} // ''), "$name: message");
-    like($ws->header('Content-Type') // '', qr{^application/json}, "$name: JSON");
+    like($ws->header('Content-Type') // '', qr{^application/json},
+         "$name: JSON");
 
     return $ws;
 }
