@@ -103,6 +103,30 @@ subtest 'ping' => sub {
     }
 };
 
+subtest 'batch' => sub {
+    $ws->clear;
+    $ws->send_json('batch', [
+        { type => 'ping', id => 1 }, { type => 'nothing', id => 2 },
+        { type => 'ping', payload => {}, id => 'x' }, 5,
+        { type => 'batch', payload => [], id => 3 }, { id => 4 },
+        { type => 'ping' },
+    ], 'all');
+
+    my @got = map { $ws->recv_json } 1 .. 8;
+    is_deeply([map { [$_->{type}, $_->{id}, $_->{payload}{code}] } @got], [
+        ['pong', 1, undef], ['error', 2, 'unknown_type'],
+        ['pong', 'x', undef], ['error', undef, 'invalid_envelope'],
+        ['error', 3, 'invalid_envelope'], ['error', 4, 'invalid_envelope'],
+        ['pong', undef, undef], ['ack', 'all', undef],
+    ], 'each is answered, in order');
+
+    error_of('batch of an object', '{"type":"batch","payload":{},"id":1}',
+             'invalid_payload', id => 1, event => 'batch');
+    error_of('too many', JSON::PP::encode_json({ type => 'batch', payload =>
+             [map { { type => 'ping' } } 1 .. 51] }), 'invalid_payload',
+             event => 'batch');
+};
+
 subtest 'frames that end the connection' => sub {
     my $binary = client(user => 'b');
     $binary->send_binary('{"type":"ping"}');

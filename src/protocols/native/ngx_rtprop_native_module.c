@@ -7,6 +7,9 @@
 #include "base/rtprop_time.h"
 
 
+#define NGX_RTPROP_NATIVE_SEVERAL  50      /* messages in a batch */
+
+
 static ngx_int_t ngx_rtprop_native_preconfiguration(ngx_conf_t *cf);
 static ngx_uint_t ngx_rtprop_native_variant(ngx_rtprop_loc_conf_t *conf);
 static void ngx_rtprop_native_open(ngx_rtprop_session_t *s,
@@ -16,6 +19,9 @@ static json_t *ngx_rtprop_native_welcome(ngx_rtprop_session_t *s,
 static void ngx_rtprop_native_close(ngx_rtprop_session_t *s);
 static void ngx_rtprop_native_message(ngx_rtprop_session_t *s,
     ngx_str_t *text, ngx_uint_t binary);
+static void ngx_rtprop_native_decoded(ngx_rtprop_session_t *s,
+    rtprop_native_t *n, int rc);
+static void ngx_rtprop_native_several(ngx_rtprop_cmd_t *cmd);
 static ngx_rtprop_frame_t *ngx_rtprop_native_encode(
     ngx_rtprop_worker_t *worker, ngx_uint_t variant, ngx_rtprop_event_t *ev,
     ngx_str_t *payload);
@@ -44,6 +50,16 @@ static ngx_rtprop_protocol_t  ngx_rtprop_native_protocol = {
     .send = ngx_rtprop_native_send,
     .ack = ngx_rtprop_native_ack,
     .error = ngx_rtprop_native_refuse
+};
+
+
+static ngx_rtprop_command_t  ngx_rtprop_native_commands[] = {
+
+    { .name = ngx_string("batch"),
+      .rate = NGX_RTPROP_RATE_OTHER,
+      .handler = ngx_rtprop_native_several },
+
+    { .name = ngx_null_string }
 };
 
 
@@ -97,6 +113,8 @@ ngx_rtprop_native_preconfiguration(ngx_conf_t *cf)
     location.identity = 1;
 
     if (ngx_rtprop_protocol_add(cf, &ngx_rtprop_native_protocol) != NGX_OK
+        || ngx_rtprop_commands_add(cf, ngx_rtprop_native_commands, NULL)
+           != NGX_OK
         || ngx_rtprop_event_types_add(cf, ngx_rtprop_native_events) != NGX_OK)
     {
         return NGX_ERROR;
@@ -190,7 +208,6 @@ static void
 ngx_rtprop_native_message(ngx_rtprop_session_t *s, ngx_str_t *text,
     ngx_uint_t binary)
 {
-    ngx_str_t        type, id;
     rtprop_native_t  n;
 
     if (binary) {
@@ -199,23 +216,71 @@ ngx_rtprop_native_message(ngx_rtprop_session_t *s, ngx_str_t *text,
         return;
     }
 
-    if (rtprop_native_decode(&n, text->data, text->len) != RTPROP_OK) {
-        id.len = n.id.len;
-        id.data = n.id.data;
-        ngx_str_null(&type);
+    ngx_rtprop_native_decoded(s, &n, rtprop_native_decode(&n, text->data,
+                                                          text->len));
+}
 
-        ngx_rtprop_session_error(s, &id, &type, n.code, n.message, NULL);
+
+static void
+ngx_rtprop_native_decoded(ngx_rtprop_session_t *s, rtprop_native_t *n, int rc)
+{
+    ngx_str_t  type, id;
+
+    id.len = n->id.len;
+    id.data = n->id.data;
+
+    if (rc != RTPROP_OK) {
+        ngx_str_null(&type);
+        ngx_rtprop_session_error(s, &id, &type, n->code, n->message, NULL);
         return;
     }
 
-    id.len = n.id.len;
-    id.data = n.id.data;
-    type.len = n.type.len;
-    type.data = n.type.data;
+    type.len = n->type.len;
+    type.data = n->type.data;
 
-    ngx_rtprop_command_dispatch(s, &type, json_incref(n.payload), &id);
+    ngx_rtprop_command_dispatch(s, &type, json_incref(n->payload), &id);
 
-    rtprop_native_free(&n);
+    rtprop_native_free(n);
+}
+
+
+/* The command "batch": an array of envelopes, in order, but no further ones. */
+
+static void
+ngx_rtprop_native_several(ngx_rtprop_cmd_t *cmd)
+{
+    int                    rc;
+    size_t                 i;
+    json_t                *envelope;
+    rtprop_native_t        n;
+    ngx_rtprop_session_t  *s;
+
+    s = cmd->session;
+
+    if (!json_is_array(cmd->payload)
+        || json_array_size(cmd->payload) > NGX_RTPROP_NATIVE_SEVERAL)
+    {
+        ngx_rtprop_refuse(cmd, "invalid_payload",
+                          "payload must be an array of at most 50 messages",
+                          NULL);
+        return;
+    }
+
+    json_array_foreach(cmd->payload, i, envelope) {
+
+        rc = rtprop_native_decode_json(&n, envelope);
+
+        if (rc == RTPROP_OK && rtprop_str_eq(&n.type, "batch", 5)) {
+            n.code = "invalid_envelope";
+            n.message = "a batch cannot hold a batch";
+            rtprop_native_free(&n);
+            rc = RTPROP_ERROR;
+        }
+
+        ngx_rtprop_native_decoded(s, &n, rc);
+    }
+
+    ngx_rtprop_ack(cmd, NULL);
 }
 
 

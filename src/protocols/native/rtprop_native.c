@@ -5,6 +5,8 @@
 #include "protocols/native/rtprop_native.h"
 
 
+static void rtprop_native_clear(rtprop_native_t *n);
+static int rtprop_native_members(rtprop_native_t *n);
 static int rtprop_native_refuse(rtprop_native_t *n, const char *code,
     const char *message);
 static int rtprop_native_id(rtprop_native_t *n);
@@ -27,11 +29,7 @@ rtprop_native_decode(rtprop_native_t *n, const unsigned char *data,
 {
     const char  *err;
 
-    n->payload = NULL;
-    n->id.len = 0;
-    n->id.data = n->id_raw;
-    n->type.len = 0;
-    n->type.data = NULL;
+    rtprop_native_clear(n);
 
     n->root = rtprop_json_load(data, len, RTPROP_NATIVE_DEPTH, &err);
 
@@ -39,6 +37,36 @@ rtprop_native_decode(rtprop_native_t *n, const unsigned char *data,
         return rtprop_native_refuse(n, "invalid_json", err);
     }
 
+    return rtprop_native_members(n);
+}
+
+
+int
+rtprop_native_decode_json(rtprop_native_t *n, json_t *envelope)
+{
+    rtprop_native_clear(n);
+
+    n->root = json_incref(envelope);
+
+    return rtprop_native_members(n);
+}
+
+
+static void
+rtprop_native_clear(rtprop_native_t *n)
+{
+    n->root = NULL;
+    n->payload = NULL;
+    n->id.len = 0;
+    n->id.data = n->id_raw;
+    n->type.len = 0;
+    n->type.data = NULL;
+}
+
+
+static int
+rtprop_native_members(rtprop_native_t *n)
+{
     if (!json_is_object(n->root)) {
         return rtprop_native_refuse(n, "invalid_envelope",
                                     "a message is a JSON object with a type");

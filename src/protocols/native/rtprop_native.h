@@ -47,6 +47,10 @@ typedef struct {
 int rtprop_native_decode(rtprop_native_t *n, const unsigned char *data,
     size_t len);
 
+/* The same for an envelope within another: root gets a reference of its own. */
+
+int rtprop_native_decode_json(rtprop_native_t *n, json_t *envelope);
+
 void rtprop_native_free(rtprop_native_t *n);
 
 
