@@ -217,8 +217,8 @@ ngx_int_t ngx_rtprop_ws_upgrade(ngx_http_request_t *r, ngx_rtprop_ws_t *ws,
 
 /*
  * Queues a reference of its own to the frame; it goes out when this turn of
- * the loop ends.  A frame with a replace key takes the place of one with the
- * same key that still waits.  NGX_ERROR: not queued, the connection is being
+ * the loop ends.  A frame with a replace key drops the one with the same key
+ * that still waits.  NGX_ERROR: not queued, the connection is being
  * closed, perhaps right now with 1013 because queue_hard was reached.  A frame
  * is always taken when nothing waits.
  */

@@ -14,7 +14,7 @@
 #define NGX_RTPROP_WS_NODES      256    /* taken from the pool at once */
 
 
-static ngx_int_t ngx_rtprop_ws_replace(ngx_rtprop_ws_t *ws,
+static void ngx_rtprop_ws_replace(ngx_rtprop_ws_t *ws,
     ngx_rtprop_frame_t *f);
 static ngx_uint_t ngx_rtprop_ws_is_full(ngx_rtprop_ws_t *ws, size_t len);
 static ngx_int_t ngx_rtprop_ws_append(ngx_rtprop_ws_t *ws,
@@ -23,6 +23,8 @@ static ngx_rtprop_ws_node_t *ngx_rtprop_ws_node(ngx_rtprop_ws_worker_t *w);
 static ssize_t ngx_rtprop_ws_write(ngx_rtprop_ws_t *ws);
 static ssize_t ngx_rtprop_ws_writev(ngx_rtprop_ws_t *ws);
 static void ngx_rtprop_ws_shift(ngx_rtprop_ws_t *ws);
+static void ngx_rtprop_ws_release(ngx_rtprop_ws_t *ws,
+    ngx_rtprop_ws_node_t *node);
 
 
 ngx_rtprop_frame_t *
@@ -89,10 +91,8 @@ ngx_rtprop_ws_send(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
         return NGX_ERROR;
     }
 
-    if (f->replace && ws->replaceable
-        && ngx_rtprop_ws_replace(ws, f) == NGX_OK)
-    {
-        return NGX_OK;
+    if (f->replace && ws->replaceable) {
+        ngx_rtprop_ws_replace(ws, f);
     }
 
     if (ws->first && ngx_rtprop_ws_is_full(ws, f->len)) {
@@ -132,37 +132,50 @@ ngx_rtprop_ws_send(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
 
 
 /*
- * A volatile frame takes the place of its elder, so that a receiver who falls
- * behind is not kept from the newest by a stream of newer ones.
+ * Drops the elder of a volatile frame.  The newer one goes to the end, not to
+ * its place, so that what is sent keeps its order.
  */
 
-static ngx_int_t
+static void
 ngx_rtprop_ws_replace(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
 {
-    ngx_rtprop_ws_node_t  *node;
+    ngx_rtprop_ws_node_t  *node, *prev;
 
+    prev = NULL;
     node = ws->first;
 
     /* the first may be half sent */
 
-    if (ws->sent || ws->connection->ssl) {
+    if (node && (ws->sent || ws->connection->ssl)) {
+        prev = node;
         node = node->next;
     }
 
-    for ( /* void */ ; node; node = node->next) {
+    for ( /* void */ ; node; prev = node, node = node->next) {
         if (node->frame->replace == f->replace) {
-            ws->waiting += f->len - node->frame->len;
-
-            ngx_rtprop_frame_unref(node->frame);
-            node->frame = ngx_rtprop_frame_ref(f);
-
-            ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_REPLACED, 1);
-
-            return NGX_OK;
+            break;
         }
     }
 
-    return NGX_DECLINED;
+    if (node == NULL) {
+        return;
+    }
+
+    if (prev) {
+        prev->next = node->next;
+
+    } else {
+        ws->first = node->next;
+    }
+
+    if (ws->last == node) {
+        ws->last = prev;
+    }
+
+    ws->waiting -= node->frame->len;
+
+    ngx_rtprop_ws_release(ws, node);
+    ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_REPLACED, 1);
 }
 
 
@@ -399,6 +412,13 @@ ngx_rtprop_ws_shift(ngx_rtprop_ws_t *ws)
     node = ws->first;
     ws->first = node->next;
 
+    ngx_rtprop_ws_release(ws, node);
+}
+
+
+static void
+ngx_rtprop_ws_release(ngx_rtprop_ws_t *ws, ngx_rtprop_ws_node_t *node)
+{
     if (node->frame->replace && ws->replaceable) {
         ws->replaceable--;
     }

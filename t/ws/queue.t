@@ -27,6 +27,16 @@ END
     client_max_body_size 8m;
 END2
 
+my $deep = rtprop_nginx(location => <<'END', http => <<'END2');
+    rtprop_user_connections 20;
+    rtprop_send_queue 64m soft=32m/1m;
+    rtprop_rate typing off;
+END
+    rtprop_zone rtprop 32m;
+    rtprop_drain 1s;
+    client_max_body_size 8m;
+END2
+
 my $pad = 'x' x 40_000;
 
 
@@ -125,6 +135,64 @@ sub numbers {
 
     publish($http, 160, 1);
     is_deeply([numbers($late, 160)], [160], 'the other one lives');
+}
+
+# volatile events replace each other while they wait
+
+{
+    my $http = http(nginx => $deep, bearer => API_KEY);
+    my %in = (claims => { conversations => ['c1', 'c2'] }, nginx => $deep);
+    my $slow = client(%in, user => 'slow', rcvbuf => 4096);
+    my $fast = client(%in, user => 'fast');
+    my $typist = client(%in, user => 'typist');
+
+    for my $ws ($slow, $fast, $typist) {
+        for my $id ('c1', 'c2') {
+            $ws->send_json('chat:join', { conversation_id => $id });
+            $ws->wait_for('chat:joined');
+        }
+    }
+
+    # fills the socket, so that what comes then has to wait
+    ok(publish($http, 0, 160), 'published, beyond what a socket takes');
+
+    for (1 .. 20) {
+        for my $id ('c1', 'c2') {
+            $typist->send_json('chat:typing', { conversation_id => $id,
+                          is_typing => $_ & 1 ? true : false });
+        }
+    }
+
+    # each channel keeps its order, so these come last
+    $typist->send_json('chat:send_message', { conversation_id => $_,
+                                              content => 'the end' })
+        for 'c1', 'c2';
+
+    my (%count, %last);
+
+    for my $ws ($slow, $fast) {
+        my $name = $ws == $slow ? 'slow' : 'fast';
+        my $ends = 0;
+
+        while ($ends < 2 and my $message = $ws->recv_message) {
+            my $text = $message->{payload};
+            my ($id) = $text =~ /"conversation_id":"(c\d)"/ or next;
+
+            if ($text =~ /"the end"/) {
+                $ends++;
+
+            } elsif ($text =~ /user_(stopped_)?typing/) {
+                $count{$name}{$id}++;
+                $last{$name}{$id} = $1 ? 'stopped' : 'types';
+            }
+        }
+    }
+
+    for my $id ('c1', 'c2') {
+        cmp_ok($count{fast}{$id}, '>=', 2, "$id: who reads gets them");
+        is($count{slow}{$id}, 2, "$id: who does not the newest of each type");
+        is($last{$_}{$id}, 'stopped', "$id: $_ in order") for 'fast', 'slow';
+    }
 }
 
 done_testing();

@@ -283,6 +283,7 @@ ngx_rtprop_chat_typing_tell(ngx_rtprop_chat_typist_t *t,
     ev.flags = NGX_RTPROP_EV_VOLATILE;
     ev.user = ngx_rtprop_chat_str(person.id);
     ev.skip_user = ev.user;
+    ev.replace = ev.user;
 
     (void) ngx_rtprop_hub_publish(t->session->worker->hub, &ev,
                           json_pack("{s:s%, s:o, s:o, s:b}",
