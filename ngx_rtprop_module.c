@@ -57,6 +57,26 @@ static ngx_conf_enum_t  ngx_rtprop_field_cases[] = {
 };
 
 
+static ngx_rtprop_conf_range_t  ngx_rtprop_drain_range = {
+    0, 3600000, "a time of at most 1h, as \"10s\""
+};
+
+
+static ngx_rtprop_conf_range_t  ngx_rtprop_connections_range = {
+    1, 1000000, "a number from 1 to 1000000"
+};
+
+
+static ngx_rtprop_conf_range_t  ngx_rtprop_message_range = {
+    128, 67108864, "a size from 128 octets to 64m"
+};
+
+
+static ngx_rtprop_conf_range_t  ngx_rtprop_batch_range = {
+    0, 10000, "a time of at most 10s, as \"50ms\""
+};
+
+
 #define NGX_RTPROP_ANY_CONF                                                   \
     (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
@@ -79,7 +99,7 @@ static ngx_command_t  ngx_rtprop_commands[] = {
 
     { ngx_string("rtprop_engine"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_rtprop_conf_word,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_rtprop_main_conf_t, engine),
       &ngx_rtprop_engines },
@@ -93,10 +113,10 @@ static ngx_command_t  ngx_rtprop_commands[] = {
 
     { ngx_string("rtprop_drain"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_rtprop_conf_msec,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_rtprop_main_conf_t, drain),
-      NULL },
+      &ngx_rtprop_drain_range },
 
     { ngx_string("rtprop_log"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -163,10 +183,10 @@ static ngx_command_t  ngx_rtprop_commands[] = {
 
     { ngx_string("rtprop_user_connections"),
       NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_rtprop_conf_number,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_rtprop_loc_conf_t, user_connections),
-      NULL },
+      &ngx_rtprop_connections_range },
 
     { ngx_string("rtprop_rate"),
       NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE23,
@@ -184,10 +204,10 @@ static ngx_command_t  ngx_rtprop_commands[] = {
 
     { ngx_string("rtprop_max_message"),
       NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_rtprop_conf_size,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_rtprop_loc_conf_t, max_message),
-      NULL },
+      &ngx_rtprop_message_range },
 
     { ngx_string("rtprop_ping"),
       NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE12,
@@ -205,17 +225,17 @@ static ngx_command_t  ngx_rtprop_commands[] = {
 
     { ngx_string("rtprop_field_case"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_rtprop_conf_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_rtprop_loc_conf_t, field_case),
       &ngx_rtprop_field_cases },
 
     { ngx_string("rtprop_batch"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_rtprop_conf_msec,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_rtprop_loc_conf_t, batch),
-      NULL },
+      &ngx_rtprop_batch_range },
 
     { ngx_string("rtprop_api_key"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -503,6 +523,14 @@ ngx_rtprop_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty name in \"rtprop_zone\", it must be any "
+                           "name, as in \"rtprop_zone rtprop 64m\"");
+        return NGX_CONF_ERROR;
+    }
+
     size = ngx_parse_size(&value[2]);
 
     if (size == NGX_ERROR || size < 1024 * 1024) {

@@ -12,6 +12,10 @@ typedef struct {
 } ngx_rtprop_conf_class_t;
 
 
+static char *ngx_rtprop_conf_range(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf, ngx_int_t n);
+static char *ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_rtprop_main_conf_t *rmcf);
 static char *ngx_rtprop_conf_rate_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t *rate);
 static char *ngx_rtprop_conf_bad(ngx_conf_t *cf, ngx_str_t *value,
@@ -30,6 +34,106 @@ static const ngx_rtprop_conf_class_t  ngx_rtprop_conf_classes[] = {
     { ngx_string("bid"), 5000, 5 },
     { ngx_string("other"), 20000, 40 }
 };
+
+
+char *
+ngx_rtprop_conf_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_rtprop_conf_range(cf, cmd, conf,
+                                 ngx_atoi(value[1].data, value[1].len));
+}
+
+
+char *
+ngx_rtprop_conf_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_rtprop_conf_range(cf, cmd, conf, ngx_parse_size(&value[1]));
+}
+
+
+char *
+ngx_rtprop_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_rtprop_conf_range(cf, cmd, conf, ngx_parse_time(&value[1], 0));
+}
+
+
+/* Numbers, sizes and times are words of one width, unset is all ones. */
+
+static char *
+ngx_rtprop_conf_range(ngx_conf_t *cf, ngx_command_t *cmd, void *conf,
+    ngx_int_t n)
+{
+    ngx_str_t                *value;
+    ngx_uint_t               *field;
+    ngx_rtprop_conf_range_t  *range;
+
+    field = (ngx_uint_t *) ((char *) conf + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    range = cmd->post;
+
+    if (n == NGX_ERROR || n < range->min || n > range->max) {
+        return ngx_rtprop_conf_bad(cf, &value[1], range->right);
+    }
+
+    *field = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_rtprop_conf_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char           *p, *last, words[128];
+    ngx_str_t        *value;
+    ngx_uint_t       *field;
+    ngx_conf_enum_t  *e;
+
+    field = (ngx_uint_t *) ((char *) conf + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    p = words;
+    last = words + sizeof(words) - 1;
+
+    for (e = cmd->post; e->name.len; e++) {
+
+        if (e->name.len == value[1].len
+            && ngx_strncmp(e->name.data, value[1].data, value[1].len) == 0)
+        {
+            *field = e->value;
+            return NGX_CONF_OK;
+        }
+
+        p = ngx_slprintf(p, last, "%s\"%V\"", (p == words) ? "" : " or ",
+                         &e->name);
+    }
+
+    *p = '\0';
+
+    return ngx_rtprop_conf_bad(cf, &value[1], (char *) words);
+}
 
 
 char *
@@ -261,62 +365,82 @@ ngx_rtprop_conf_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_rtprop_main_conf_t *rmcf = conf;
 
-    ssize_t      size;
-    ngx_int_t    n;
-    ngx_str_t   *value, rest;
+    char        *rv;
+    ngx_str_t   *value;
     ngx_uint_t   i;
 
-    if (rmcf->history_messages != NGX_CONF_UNSET_UINT) {
+    if (rmcf->history_messages != NGX_CONF_UNSET_UINT
+        || rmcf->history_bytes != NGX_CONF_UNSET_SIZE
+        || rmcf->history_age != NGX_CONF_UNSET)
+    {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    rmcf->history_messages = 1000;
 
     for (i = 1; i < cf->args->nelts; i++) {
+        rv = ngx_rtprop_conf_history_value(cf, &value[i], rmcf);
 
-        if (ngx_rtprop_conf_prefix(&value[i], "messages=", &rest)) {
-            n = ngx_atoi(rest.data, rest.len);
-
-            if (n < 1 || n > 1000000) {
-                return ngx_rtprop_conf_bad(cf, &value[i],
-                                           "a number from 1 to 1000000");
-            }
-
-            rmcf->history_messages = n;
-            continue;
+        if (rv != NGX_CONF_OK) {
+            return rv;
         }
-
-        if (ngx_rtprop_conf_prefix(&value[i], "bytes=", &rest)) {
-            size = ngx_parse_size(&rest);
-
-            if (size == NGX_ERROR || size < 4096) {
-                return ngx_rtprop_conf_bad(cf, &value[i],
-                                           "a size of at least 4k");
-            }
-
-            rmcf->history_bytes = size;
-            continue;
-        }
-
-        if (ngx_rtprop_conf_prefix(&value[i], "age=", &rest)) {
-            n = ngx_parse_time(&rest, 1);
-
-            if (n == NGX_ERROR || n < 1) {
-                return ngx_rtprop_conf_bad(cf, &value[i],
-                                           "a time of at least 1s");
-            }
-
-            rmcf->history_age = n;
-            continue;
-        }
-
-        return ngx_rtprop_conf_bad(cf, &value[i],
-                                   "\"messages=number\", \"bytes=size\" or "
-                                   "\"age=time\"");
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_rtprop_main_conf_t *rmcf)
+{
+    ssize_t    size;
+    ngx_int_t  n;
+    ngx_str_t  rest;
+
+    if (rmcf->history_messages == NGX_CONF_UNSET_UINT
+        && ngx_rtprop_conf_prefix(value, "messages=", &rest))
+    {
+        n = ngx_atoi(rest.data, rest.len);
+
+        if (n < 1 || n > 1000000) {
+            return ngx_rtprop_conf_bad(cf, value,
+                                       "a number from 1 to 1000000");
+        }
+
+        rmcf->history_messages = n;
+        return NGX_CONF_OK;
+    }
+
+    if (rmcf->history_bytes == NGX_CONF_UNSET_SIZE
+        && ngx_rtprop_conf_prefix(value, "bytes=", &rest))
+    {
+        size = ngx_parse_size(&rest);
+
+        if (size == NGX_ERROR || size < 4096) {
+            return ngx_rtprop_conf_bad(cf, value, "a size of at least 4k");
+        }
+
+        rmcf->history_bytes = size;
+        return NGX_CONF_OK;
+    }
+
+    if (rmcf->history_age == NGX_CONF_UNSET
+        && ngx_rtprop_conf_prefix(value, "age=", &rest))
+    {
+        n = ngx_parse_time(&rest, 1);
+
+        if (n == NGX_ERROR || n < 1) {
+            return ngx_rtprop_conf_bad(cf, value, "a time of at least 1s");
+        }
+
+        rmcf->history_age = n;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_rtprop_conf_bad(cf, value,
+                               "\"messages=number\", \"bytes=size\" or "
+                               "\"age=time\", each at most once");
 }
 
 
@@ -332,6 +456,10 @@ ngx_rtprop_conf_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return ngx_rtprop_conf_bad(cf, &value[1], "a file or \"off\"");
+    }
 
     if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
         rmcf->log_file = NULL;
@@ -404,24 +532,6 @@ ngx_rtprop_conf_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *prev,
                                   class->rate);
         ngx_conf_merge_uint_value(conf->rates[i].burst, prev->rates[i].burst,
                                   class->burst);
-    }
-
-    if (conf->max_message < 128) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"rtprop_max_message\" must be at least 128");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->user_connections < 1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"rtprop_user_connections\" must be at least 1");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->batch > 10000) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"rtprop_batch\" must be at most 10s");
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

@@ -1,6 +1,6 @@
 /*
- * Slot setters of directives whose values have a form of their own.  All
- * refuse what they do not understand with a text that says what is right.
+ * Slot setters of directives whose values have a form or a range of their own.
+ * All refuse what they do not understand with a text that says what is right.
  */
 
 #ifndef _NGX_RTPROP_CONF_H_INCLUDED_
@@ -9,6 +9,27 @@
 
 #include "ngx_rtprop.h"
 
+
+/* What a plain value may be, and how to say so; stands in a command's post. */
+
+typedef struct {
+    ngx_int_t      min;
+    ngx_int_t      max;
+    const char    *right;
+} ngx_rtprop_conf_range_t;
+
+
+/*
+ * A number, a size (octets), a time (milliseconds) within the range of
+ * cmd->post, into the word at cmd->offset of conf.
+ */
+
+char *ngx_rtprop_conf_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_rtprop_conf_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_rtprop_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* One of the words of cmd->post, an array of ngx_conf_enum_t, likewise. */
+char *ngx_rtprop_conf_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* "rtprop_rate class 5r/s|30r/m [burst=n]", "rtprop_rate class off". */
 char *ngx_rtprop_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
