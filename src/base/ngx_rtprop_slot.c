@@ -9,6 +9,7 @@
 
 
 #define NGX_RTPROP_TICK    1000    /* ms */
+#define NGX_RTPROP_AGAIN   2       /* ms; when a dead worker left much */
 
 
 typedef struct {
@@ -23,8 +24,10 @@ static ngx_int_t ngx_rtprop_slot_claim(ngx_rtprop_zone_t *zone);
 static ngx_int_t ngx_rtprop_slot_listen(ngx_rtprop_zone_t *zone);
 static void ngx_rtprop_slot_woken(ngx_event_t *ev);
 static void ngx_rtprop_slot_tick(ngx_event_t *ev);
-static void ngx_rtprop_slot_check(ngx_rtprop_zone_t *zone);
-static void ngx_rtprop_slot_reap(ngx_rtprop_zone_t *zone, ngx_uint_t n,
+static ngx_int_t ngx_rtprop_slot_check(ngx_rtprop_zone_t *zone);
+static ngx_int_t ngx_rtprop_slot_reap(ngx_rtprop_zone_t *zone, ngx_uint_t n,
+    ngx_atomic_uint_t pid);
+static ngx_uint_t ngx_rtprop_slot_reap_claim(ngx_rtprop_slot_t *slot,
     ngx_atomic_uint_t pid);
 
 
@@ -327,7 +330,10 @@ ngx_rtprop_slot_woken(ngx_event_t *ev)
 
     if (zone->sh->gone) {
         zone->sh->gone = 0;
-        ngx_rtprop_slot_check(zone);
+
+        if (ngx_rtprop_slot_check(zone) == NGX_AGAIN) {
+            ngx_add_timer(&zone->tick, NGX_RTPROP_AGAIN);
+        }
     }
 
     if (zone->wake) {
@@ -339,13 +345,13 @@ ngx_rtprop_slot_woken(ngx_event_t *ev)
 static void
 ngx_rtprop_slot_tick(ngx_event_t *ev)
 {
+    ngx_int_t           rc;
     ngx_rtprop_zone_t  *zone;
 
     zone = ev->data;
+    rc = ngx_rtprop_slot_check(zone);
 
-    ngx_rtprop_slot_check(zone);
-
-    ngx_add_timer(ev, NGX_RTPROP_TICK);
+    ngx_add_timer(ev, rc == NGX_AGAIN ? NGX_RTPROP_AGAIN : NGX_RTPROP_TICK);
 }
 
 
@@ -367,67 +373,92 @@ ngx_rtprop_zone_alive(ngx_rtprop_slot_t *slot)
 }
 
 
-static void
+static ngx_int_t
 ngx_rtprop_slot_check(ngx_rtprop_zone_t *zone)
 {
+    ngx_int_t          rc;
     ngx_uint_t         i;
     ngx_atomic_uint_t  pid;
+
+    rc = NGX_OK;
 
     for (i = 0; i < NGX_RTPROP_SLOTS; i++) {
         pid = zone->sh->slots[i].pid;
 
-        if (pid && !ngx_rtprop_slot_pid_alive(pid)) {
-            ngx_rtprop_slot_reap(zone, i, pid);
+        if (pid && !ngx_rtprop_slot_pid_alive(pid)
+            && ngx_rtprop_slot_reap(zone, i, pid) == NGX_AGAIN)
+        {
+            rc = NGX_AGAIN;
         }
     }
+
+    return rc;
 }
 
 
 /*
- * One at a time, unless that one died too.  The slot is free by the store of
- * its pid; whoever claims it resets the reaper.
+ * The slot is free by the store of its pid; whoever claims it resets the
+ * reaper.
  */
 
-static void
+static ngx_int_t
 ngx_rtprop_slot_reap(ngx_rtprop_zone_t *zone, ngx_uint_t n,
     ngx_atomic_uint_t pid)
 {
     ngx_uint_t            i;
-    ngx_atomic_uint_t     other;
     ngx_rtprop_slot_t    *slot;
     ngx_rtprop_reaper_t  *reaper;
 
     slot = &zone->sh->slots[n];
-    other = slot->reaper;
 
-    if (other != (ngx_atomic_uint_t) ngx_pid
-        && ngx_rtprop_slot_pid_alive(other))
-    {
-        return;
+    if (!ngx_rtprop_slot_reap_claim(slot, pid)) {
+        return NGX_OK;
     }
 
-    if (!ngx_atomic_cmp_set(&slot->reaper, other, ngx_pid)) {
-        return;
-    }
+    reaper = zone->reapers.elts;
 
-    if (slot->pid != pid) {
-        (void) ngx_atomic_cmp_set(&slot->reaper, ngx_pid, 0);
-        return;
+    for (i = 0; i < zone->reapers.nelts; i++) {
+        if (reaper[i].handler(reaper[i].data, n) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
     }
 
     ngx_log_error(NGX_LOG_NOTICE, zone->log, 0,
                   "rtprop: a worker is gone, slot %ui is cleared", n);
 
-    reaper = zone->reapers.elts;
-
-    for (i = 0; i < zone->reapers.nelts; i++) {
-        reaper[i].handler(reaper[i].data, n);
-    }
-
     ngx_memory_barrier();
 
     (void) ngx_atomic_cmp_set(&slot->pid, pid, 0);
     (void) ngx_atomic_cmp_set(&slot->reaper, ngx_pid, 0);
+
+    return NGX_OK;
+}
+
+
+/* One at a time, unless that one died too. */
+
+static ngx_uint_t
+ngx_rtprop_slot_reap_claim(ngx_rtprop_slot_t *slot, ngx_atomic_uint_t pid)
+{
+    ngx_atomic_uint_t  other;
+
+    other = slot->reaper;
+
+    if (other != (ngx_atomic_uint_t) ngx_pid) {
+
+        if (ngx_rtprop_slot_pid_alive(other)
+            || !ngx_atomic_cmp_set(&slot->reaper, other, ngx_pid))
+        {
+            return 0;
+        }
+    }
+
+    if (slot->pid != pid) {
+        (void) ngx_atomic_cmp_set(&slot->reaper, ngx_pid, 0);
+        return 0;
+    }
+
+    return 1;
 }
 
 

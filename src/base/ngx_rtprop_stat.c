@@ -17,7 +17,7 @@ static ngx_int_t ngx_rtprop_stat_columns(ngx_rtprop_stat_t *stat);
 static ngx_rtprop_stat_entry_t *ngx_rtprop_stat_entry(ngx_rtprop_stat_t *stat,
     ngx_rtprop_stat_desc_t *desc);
 static ngx_int_t ngx_rtprop_stat_row(ngx_rtprop_stat_t *stat, ngx_uint_t row);
-static void ngx_rtprop_stat_reap(void *data, ngx_uint_t slot);
+static ngx_int_t ngx_rtprop_stat_reap(void *data, ngx_uint_t slot);
 
 
 const uint64_t  ngx_rtprop_stat_bounds[NGX_RTPROP_STAT_BOUNDS] = {
@@ -257,7 +257,7 @@ ngx_rtprop_stat_row(ngx_rtprop_stat_t *stat, ngx_uint_t row)
 
 /* A dead worker's counters go to the retired row, its gauges are gone. */
 
-static void
+static ngx_int_t
 ngx_rtprop_stat_reap(void *data, ngx_uint_t slot)
 {
     int64_t                  *from, *to;
@@ -306,6 +306,8 @@ ngx_rtprop_stat_reap(void *data, ngx_uint_t slot)
     }
 
     ngx_rtprop_zone_unlock(zone);
+
+    return NGX_OK;
 }
 
 

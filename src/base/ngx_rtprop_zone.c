@@ -10,6 +10,7 @@
 
 
 #define NGX_RTPROP_ZONE_MIN    (1024 * 1024)
+#define NGX_RTPROP_ZONE_MAX    ((size_t) 32 * 1024 * 1024 * 1024)
 #define NGX_RTPROP_SPIN        1024
 #define NGX_RTPROP_YIELDS      10000
 
@@ -26,10 +27,10 @@ ngx_rtprop_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size)
     ngx_rtprop_zone_t       *zone;
     ngx_rtprop_main_conf_t  *rmcf;
 
-    if (size < NGX_RTPROP_ZONE_MIN) {
+    if (size < NGX_RTPROP_ZONE_MIN || size > NGX_RTPROP_ZONE_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the zone of \"rtprop_zone\" is too small, it must "
-                           "have 1m at least");
+                           "invalid size in \"rtprop_zone\", it must be "
+                           "between 1m and 32g");
         return NGX_ERROR;
     }
 

@@ -95,10 +95,12 @@ void ngx_rtprop_zone_awake(ngx_rtprop_zone_t *zone);
  * A dead worker's slot is noticed by a timer of every worker (each second) and
  * by a successor at its start.  The one that notices calls all registered
  * handlers, unlocked, in order of registration, before the slot is freed; each
- * takes out of the zone what the slot had put there.  Handlers must be
- * idempotent: the one that runs them may die too.
+ * takes out of the zone what the slot had put there.  One that has much to do
+ * does a part, returns NGX_AGAIN, and is called again some turns later; NGX_OK
+ * when all is done.  Handlers must be idempotent: the one that runs them may
+ * die too.
  */
-typedef void (*ngx_rtprop_reap_pt)(void *data, ngx_uint_t slot);
+typedef ngx_int_t (*ngx_rtprop_reap_pt)(void *data, ngx_uint_t slot);
 ngx_int_t ngx_rtprop_zone_on_reap(ngx_rtprop_zone_t *zone,
     ngx_rtprop_reap_pt handler, void *data);
 

@@ -80,7 +80,7 @@ struct ngx_rtprop_zone_sh_s {
 
 
 #define NGX_RTPROP_JOURNAL_BIG     8192    /* records */
-#define NGX_RTPROP_JOURNAL_SMALL   2048
+#define NGX_RTPROP_JOURNAL_SMALL   4096
 #define NGX_RTPROP_ZONE_BIG        (8 * 1024 * 1024)
 
 

@@ -64,6 +64,7 @@ worker_processes $self->{workers};
 error_log \@PREFIX\@/logs/error.log @{[$ENV{RTPROP_LOG} || 'info']};
 pid \@PREFIX\@/nginx.pid;
 worker_shutdown_timeout 2s;
+@{[$self->{main} // '']}
 
 events {
     worker_connections 256;
@@ -72,6 +73,7 @@ events {
 http {
     access_log off;
     $temp
+    @{[$self->{http} // '']}
     ops_zone $self->{zone};
     ops_history $self->{history};
     keepalive_requests 1000000;

@@ -8,7 +8,8 @@
 
 
 #define NGX_RTPROP_SHM_TICK        1000    /* ms */
-#define NGX_RTPROP_SHM_EVICTIONS   128     /* tries to make room */
+#define NGX_RTPROP_SHM_FULL        10      /* s, between two lines in the log */
+#define NGX_RTPROP_SHM_EVICTIONS   256     /* tries to make room */
 #define NGX_RTPROP_SHM_RING_MIN    (64 * 1024)
 #define NGX_RTPROP_SHM_RING_MAX    (16 * 1024 * 1024)
 #define NGX_RTPROP_SHM_BUCKETS_MIN 1024
@@ -19,6 +20,7 @@ static ngx_int_t ngx_rtprop_shm_open(ngx_rtprop_shm_t *shm);
 static ngx_rtprop_ref_t ngx_rtprop_shm_make(ngx_rtprop_shm_t *shm);
 static void ngx_rtprop_shm_table(ngx_rtprop_shm_t *shm);
 static ngx_int_t ngx_rtprop_shm_start(ngx_rtprop_shm_t *shm);
+static void ngx_rtprop_shm_full(ngx_rtprop_shm_t *shm);
 static void ngx_rtprop_shm_publish(ngx_rtprop_engine_t *e,
     ngx_rtprop_publish_t *op);
 static ngx_int_t ngx_rtprop_shm_publish_step(ngx_rtprop_shm_t *shm,
@@ -27,7 +29,7 @@ static const char *ngx_rtprop_shm_status(ngx_rtprop_engine_t *e);
 static void ngx_rtprop_shm_woken(void *data);
 static void ngx_rtprop_shm_posted(ngx_event_t *ev);
 static void ngx_rtprop_shm_tick(ngx_event_t *ev);
-static void ngx_rtprop_shm_reap(void *data, ngx_uint_t slot);
+static ngx_int_t ngx_rtprop_shm_reap(void *data, ngx_uint_t slot);
 static int64_t ngx_rtprop_shm_stat_channels(ngx_rtprop_worker_t *worker);
 static int64_t ngx_rtprop_shm_stat_events(ngx_rtprop_worker_t *worker);
 static int64_t ngx_rtprop_shm_stat_waiting(ngx_rtprop_worker_t *worker);
@@ -355,12 +357,28 @@ ngx_rtprop_shm_transact(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_step_pt step,
     ngx_rtprop_zone_unlock(shm->zone);
 
     if (rc == NGX_BUSY) {
-        ngx_rtprop_shm_bump(shm, NGX_RTPROP_SHM_STAT_FULL, 1);
-        ngx_log_error(NGX_LOG_WARN, shm->worker->log, 0,
-                      "rtprop: the zone is full");
+        ngx_rtprop_shm_full(shm);
     }
 
     return rc;
+}
+
+
+/* Logged once in a while: it may stay so, and many will ask. */
+
+static void
+ngx_rtprop_shm_full(ngx_rtprop_shm_t *shm)
+{
+    ngx_rtprop_shm_bump(shm, NGX_RTPROP_SHM_STAT_FULL, 1);
+
+    if (ngx_time() - shm->full < NGX_RTPROP_SHM_FULL) {
+        return;
+    }
+
+    shm->full = ngx_time();
+
+    ngx_log_error(NGX_LOG_WARN, shm->worker->log, 0,
+                  "rtprop: the zone is full");
 }
 
 
@@ -483,7 +501,7 @@ ngx_rtprop_shm_tick(ngx_event_t *ev)
 }
 
 
-static void
+static ngx_int_t
 ngx_rtprop_shm_reap(void *data, ngx_uint_t slot)
 {
     ngx_rtprop_shm_t  *shm;
@@ -494,12 +512,17 @@ ngx_rtprop_shm_reap(void *data, ngx_uint_t slot)
     ngx_rtprop_shm_ipc_show(shm);
     ngx_rtprop_zone_unlock(shm->zone);
 
-    ngx_rtprop_shm_subs_reap(shm, slot);
-    ngx_rtprop_shm_lease_reap(shm, slot);
-    ngx_rtprop_shm_schedule_reap(shm, slot);
-    ngx_rtprop_shm_presence_reap(shm, slot);
-
     ngx_post_event(&shm->posted, &ngx_posted_events);
+
+    if (ngx_rtprop_shm_schedule_reap(shm, slot) == NGX_AGAIN
+        || ngx_rtprop_shm_lease_reap(shm, slot) == NGX_AGAIN
+        || ngx_rtprop_shm_presence_reap(shm, slot) == NGX_AGAIN
+        || ngx_rtprop_shm_subs_reap(shm, slot) == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
 }
 
 

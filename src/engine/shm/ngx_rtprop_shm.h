@@ -20,6 +20,7 @@
 #define NGX_RTPROP_SHM_HEAP        64      /* chunks of the heap of jobs */
 #define NGX_RTPROP_SHM_CHUNK       1024    /* jobs in a chunk */
 #define NGX_RTPROP_SHM_NO_SLOT     0xff
+#define NGX_RTPROP_SHM_REAP        512     /* things of a dead one at a time */
 
 
 typedef enum {
@@ -61,7 +62,7 @@ typedef struct {
 
 typedef struct {
     ngx_rtprop_shm_node_t     node;
-    ngx_rtprop_shm_link_t     link;        /* of kept or bare channels */
+    ngx_rtprop_shm_link_t     link;        /* of kept or bare channels, ... */
     ngx_rtprop_shm_list_t     events;      /* oldest first */
     uint64_t                  epoch;
     uint64_t                  offset;      /* of the newest event ever */
@@ -199,8 +200,8 @@ typedef struct {
     volatile uint64_t         reserved;
     u_char                    pad2[64];
 
-    ngx_rtprop_shm_list_t     kept;        /* channels with history */
-    ngx_rtprop_shm_list_t     bare;        /* and without; newest first */
+    ngx_rtprop_shm_list_t     kept;        /* channels with history ... */
+    ngx_rtprop_shm_list_t     bare;        /* with nothing; newest first */
     uint64_t                  channels;
     uint64_t                  events;
 
@@ -249,6 +250,7 @@ typedef struct {
     ngx_event_t               due;
 
     ngx_uint_t                written;     /* events, in the step under way */
+    time_t                    full;        /* when that was logged */
     unsigned                  refused:1;   /* no room will help */
 } ngx_rtprop_shm_t;
 
@@ -362,6 +364,14 @@ ngx_int_t ngx_rtprop_shm_log_write(ngx_rtprop_shm_t *shm,
  */
 void ngx_rtprop_shm_log_trim(ngx_rtprop_shm_t *shm);
 
+/*
+ * A channel's list follows from what it has: events, or neither events nor
+ * subscribers; NULL when it has subscribers only.  leave before that changes,
+ * enter after it has.
+ */
+void ngx_rtprop_shm_channel_leave(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref);
+void ngx_rtprop_shm_channel_enter(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref);
+
 /* Finds or makes a channel; 0 when the zone is full. */
 ngx_rtprop_ref_t ngx_rtprop_shm_channel(ngx_rtprop_shm_t *shm,
     ngx_rtprop_shm_key_t *key);
@@ -415,7 +425,9 @@ void ngx_rtprop_shm_unsubscribe(ngx_rtprop_engine_t *e, ngx_str_t *channel,
     ngx_uint_t n);
 void ngx_rtprop_shm_channels(ngx_rtprop_engine_t *e,
     ngx_rtprop_channels_t *op);
-void ngx_rtprop_shm_subs_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
+
+/* Each takes a part of what a dead worker left; NGX_AGAIN: there is more. */
+ngx_int_t ngx_rtprop_shm_subs_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
 
 
 /* ---------------------------------------------------- ngx_rtprop_shm_ipc.c */
@@ -441,7 +453,7 @@ void ngx_rtprop_shm_presence_remove(ngx_rtprop_engine_t *e,
     ngx_rtprop_presence_t *op);
 void ngx_rtprop_shm_members(ngx_rtprop_engine_t *e,
     ngx_rtprop_members_t *op);
-void ngx_rtprop_shm_presence_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
+ngx_int_t ngx_rtprop_shm_presence_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
 
 /* Step parts, for ngx_rtprop_shm_lost.c. */
 void ngx_rtprop_shm_session_free(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref);
@@ -458,7 +470,7 @@ void ngx_rtprop_shm_counter(ngx_rtprop_engine_t *e,
     ngx_rtprop_counter_t *op);
 void ngx_rtprop_shm_lease(ngx_rtprop_engine_t *e, ngx_rtprop_lease_t *op);
 void ngx_rtprop_shm_release(ngx_rtprop_engine_t *e, ngx_rtprop_lease_t *op);
-void ngx_rtprop_shm_lease_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
+ngx_int_t ngx_rtprop_shm_lease_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
 
 /* Takes an item out and frees it; locked, not committed. */
 void ngx_rtprop_shm_item_free(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref);
@@ -474,7 +486,7 @@ void ngx_rtprop_shm_schedule(ngx_rtprop_engine_t *e,
     ngx_rtprop_schedule_t *op);
 void ngx_rtprop_shm_schedule_done(ngx_rtprop_engine_t *e, ngx_str_t *key,
     uint64_t fence);
-void ngx_rtprop_shm_schedule_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
+ngx_int_t ngx_rtprop_shm_schedule_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
 
 /* Sets the timer for the earliest job, if it is soon. */
 void ngx_rtprop_shm_schedule_arm(ngx_rtprop_shm_t *shm);

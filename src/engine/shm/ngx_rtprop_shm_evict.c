@@ -5,85 +5,61 @@
 #include "engine/shm/ngx_rtprop_shm.h"
 
 
-#define NGX_RTPROP_SHM_EVICT_LOOK    8      /* channels to choose from */
-#define NGX_RTPROP_SHM_EVICT_EVENTS  32
+#define NGX_RTPROP_SHM_EVICT_LOOK    8      /* channels to choose among */
+#define NGX_RTPROP_SHM_EVICT         16     /* events or channels at a time */
 #define NGX_RTPROP_SHM_SWEEP         64     /* events or channels a second */
 #define NGX_RTPROP_SHM_SWEEP_PARTS   64     /* seconds for the whole table */
 
 
-static ngx_rtprop_ref_t ngx_rtprop_shm_evict_bare(ngx_rtprop_shm_t *shm);
 static ngx_rtprop_ref_t ngx_rtprop_shm_evict_kept(ngx_rtprop_shm_t *shm);
 static void ngx_rtprop_shm_sweep_events(ngx_rtprop_shm_t *shm);
 static void ngx_rtprop_shm_sweep_bare(ngx_rtprop_shm_t *shm);
 static void ngx_rtprop_shm_sweep_items(ngx_rtprop_shm_t *shm, int64_t now);
 
 
-/* Channels without history first: nothing is lost but their epoch. */
+/*
+ * Channels without anything first: nothing is lost but their epoch.  Then the
+ * oldest event of a channel that was not used for long, and so on, so that
+ * whole pages come free.
+ */
 
 ngx_uint_t
 ngx_rtprop_shm_evict(ngx_rtprop_shm_t *shm)
-{
-    ngx_uint_t                 i, n;
-    ngx_rtprop_ref_t           ref;
-    ngx_rtprop_shm_channel_t  *ch;
-
-    ref = ngx_rtprop_shm_evict_bare(shm);
-
-    if (ref) {
-        ngx_rtprop_shm_channel_drop(shm, ref);
-        return 1;
-    }
-
-    ref = ngx_rtprop_shm_evict_kept(shm);
-
-    if (ref == 0) {
-        return 0;
-    }
-
-    ch = ngx_rtprop_shm_ptr(shm, ref);
-    n = ngx_min(ch->count, NGX_RTPROP_SHM_EVICT_EVENTS);
-
-    for (i = 0; i < n; i++) {
-        ngx_rtprop_shm_log_shift(shm, ref);
-        ngx_rtprop_zone_commit(shm->zone);
-    }
-
-    ngx_rtprop_shm_bump(shm, NGX_RTPROP_SHM_STAT_EVICTED, n);
-
-    if (ch->count == 0) {
-        ngx_rtprop_shm_channel_drop(shm, ref);
-    }
-
-    return 1;
-}
-
-
-/* Of the least recently used ones that nobody hears. */
-
-static ngx_rtprop_ref_t
-ngx_rtprop_shm_evict_bare(ngx_rtprop_shm_t *shm)
 {
     ngx_uint_t                 i;
     ngx_rtprop_ref_t           ref;
     ngx_rtprop_shm_channel_t  *ch;
 
-    ref = shm->root->bare.last;
+    for (i = 0; i < NGX_RTPROP_SHM_EVICT; i++) {
+        ref = shm->root->bare.last;
 
-    for (i = 0; ref && i < NGX_RTPROP_SHM_EVICT_LOOK; i++) {
-        ch = ngx_rtprop_shm_ptr(shm, ref);
-
-        if (ch->subs == 0) {
-            return ref;
+        if (ref) {
+            ngx_rtprop_shm_channel_drop(shm, ref);
+            continue;
         }
 
-        ref = ch->link.prev;
+        ref = ngx_rtprop_shm_evict_kept(shm);
+
+        if (ref == 0) {
+            break;
+        }
+
+        ngx_rtprop_shm_log_shift(shm, ref);
+        ngx_rtprop_zone_commit(shm->zone);
+        ngx_rtprop_shm_bump(shm, NGX_RTPROP_SHM_STAT_EVICTED, 1);
+
+        ch = ngx_rtprop_shm_ptr(shm, ref);
+
+        if (ch->count == 0) {
+            ngx_rtprop_shm_channel_drop(shm, ref);
+        }
     }
 
-    return 0;
+    return i;
 }
 
 
-/* The biggest of the least recently used ones. */
+/* The least recently used one, or one of the next that is much bigger. */
 
 static ngx_rtprop_ref_t
 ngx_rtprop_shm_evict_kept(ngx_rtprop_shm_t *shm)
@@ -100,7 +76,7 @@ ngx_rtprop_shm_evict_kept(ngx_rtprop_shm_t *shm)
     for (i = 0; ref && i < NGX_RTPROP_SHM_EVICT_LOOK; i++) {
         ch = ngx_rtprop_shm_ptr(shm, ref);
 
-        if (found == 0 || ch->bytes > most) {
+        if (found == 0 || ch->bytes / 2 > most) {
             found = ref;
             most = ch->bytes;
         }
@@ -224,7 +200,7 @@ ngx_rtprop_shm_sweep_bare(ngx_rtprop_shm_t *shm)
 {
     uint32_t                   oldest;
     ngx_uint_t                 i;
-    ngx_rtprop_ref_t           ref, prev;
+    ngx_rtprop_ref_t           ref;
     ngx_rtprop_shm_channel_t  *ch;
 
     oldest = ngx_rtprop_zone_clock() / 1000;
@@ -234,18 +210,16 @@ ngx_rtprop_shm_sweep_bare(ngx_rtprop_shm_t *shm)
     }
 
     oldest -= shm->worker->conf->history_age;
-    ref = shm->root->bare.last;
 
-    for (i = 0; ref && i < NGX_RTPROP_SHM_SWEEP; i++) {
+    for (i = 0; i < NGX_RTPROP_SHM_SWEEP; i++) {
+        ref = shm->root->bare.last;
         ch = ngx_rtprop_shm_ptr(shm, ref);
-        prev = ch->link.prev;
 
-        if (ch->touched >= oldest) {
+        if (ch == NULL || ch->touched >= oldest) {
             return;
         }
 
         ngx_rtprop_shm_channel_drop(shm, ref);
-        ref = prev;
     }
 }
 

@@ -279,8 +279,12 @@ ngx_rtprop_shm_subscribe(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t channel)
         ngx_rtprop_shm_push(shm, &shm->root->slots[shm->slot].subs, ref,
                             offsetof(ngx_rtprop_shm_sub_t, link));
 
+        ngx_rtprop_shm_channel_leave(shm, channel);
+
         ngx_rtprop_zone_log_field(shm->zone, &ch->subs);
         ch->subs = ref;
+
+        ngx_rtprop_shm_channel_enter(shm, channel);
     }
 
     ngx_rtprop_zone_log_field(shm->zone, &ch->subscribers);
@@ -367,8 +371,12 @@ ngx_rtprop_shm_sub_free(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
         other = ngx_rtprop_shm_ptr(shm, *p);
     }
 
+    ngx_rtprop_shm_channel_leave(shm, sub->channel);
+
     ngx_rtprop_zone_log_field(shm->zone, p);
     *p = sub->next;
+
+    ngx_rtprop_shm_channel_enter(shm, sub->channel);
 
     ngx_rtprop_shm_remove(shm, &shm->root->slots[sub->slot].subs, ref,
                           offsetof(ngx_rtprop_shm_sub_t, link));
@@ -377,21 +385,22 @@ ngx_rtprop_shm_sub_free(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
 }
 
 
-void
+ngx_int_t
 ngx_rtprop_shm_subs_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 {
+    ngx_uint_t                 i;
     ngx_rtprop_ref_t           ref, channel;
     ngx_rtprop_shm_sub_t      *sub;
     ngx_rtprop_shm_channel_t  *ch;
 
-    for ( ;; ) {
+    for (i = 0; i < NGX_RTPROP_SHM_REAP; i++) {
         ngx_rtprop_zone_lock(shm->zone);
 
         ref = shm->root->slots[slot].subs.first;
 
         if (ref == 0) {
             ngx_rtprop_zone_unlock(shm->zone);
-            return;
+            return NGX_OK;
         }
 
         sub = ngx_rtprop_shm_ptr(shm, ref);
@@ -410,6 +419,8 @@ ngx_rtprop_shm_subs_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 
         ngx_rtprop_zone_unlock(shm->zone);
     }
+
+    return NGX_AGAIN;
 }
 
 

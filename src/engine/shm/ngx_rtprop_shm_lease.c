@@ -131,12 +131,13 @@ ngx_rtprop_shm_release_step(ngx_rtprop_shm_t *shm, void *data)
 }
 
 
-void
+ngx_int_t
 ngx_rtprop_shm_lease_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 {
+    ngx_uint_t        i;
     ngx_rtprop_ref_t  ref;
 
-    do {
+    for (i = 0; i < NGX_RTPROP_SHM_REAP; i++) {
         ngx_rtprop_zone_lock(shm->zone);
 
         ref = shm->root->slots[slot].leases.first;
@@ -147,5 +148,10 @@ ngx_rtprop_shm_lease_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 
         ngx_rtprop_zone_unlock(shm->zone);
 
-    } while (ref);
+        if (ref == 0) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_AGAIN;
 }

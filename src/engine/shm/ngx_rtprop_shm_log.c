@@ -189,18 +189,21 @@ ngx_rtprop_shm_log_keep(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref,
         return NGX_BUSY;
     }
 
-    ngx_rtprop_shm_change(shm, ch);
-
-    ngx_rtprop_shm_remove(shm, ch->count ? &root->kept : &root->bare, ref,
-                          offsetof(ngx_rtprop_shm_channel_t, link));
-    ngx_rtprop_shm_push(shm, &root->kept, ref,
-                        offsetof(ngx_rtprop_shm_channel_t, link));
     ngx_rtprop_shm_append(shm, &ch->events, event, NGX_RTPROP_SHM_EVENT_LINK);
+
+    if (root->kept.first != ref) {
+        ngx_rtprop_shm_channel_leave(shm, ref);
+    }
+
+    ngx_rtprop_shm_log(shm, &ch->offset, 16);
 
     ch->offset++;
     ch->count++;
     ch->bytes += rec->size;
-    ch->touched = ngx_rtprop_zone_clock() / 1000;
+
+    if (root->kept.first != ref) {
+        ngx_rtprop_shm_channel_enter(shm, ref);
+    }
 
     ngx_rtprop_shm_log(shm, &root->events, 8);
     root->events++;
@@ -252,6 +255,55 @@ ngx_rtprop_shm_log_announce(ngx_rtprop_shm_t *shm,
 
 /* ------------------------------------------------------------ channels --- */
 
+static ngx_rtprop_shm_list_t *
+ngx_rtprop_shm_channel_list(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
+{
+    ngx_rtprop_shm_channel_t  *ch;
+
+    ch = ngx_rtprop_shm_ptr(shm, ref);
+
+    if (ch->count) {
+        return &shm->root->kept;
+    }
+
+    return ch->subs ? NULL : &shm->root->bare;
+}
+
+
+void
+ngx_rtprop_shm_channel_leave(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
+{
+    ngx_rtprop_shm_list_t  *list;
+
+    list = ngx_rtprop_shm_channel_list(shm, ref);
+
+    if (list) {
+        ngx_rtprop_shm_remove(shm, list, ref,
+                              offsetof(ngx_rtprop_shm_channel_t, link));
+    }
+}
+
+
+void
+ngx_rtprop_shm_channel_enter(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
+{
+    ngx_rtprop_shm_list_t     *list;
+    ngx_rtprop_shm_channel_t  *ch;
+
+    list = ngx_rtprop_shm_channel_list(shm, ref);
+
+    if (list) {
+        ch = ngx_rtprop_shm_ptr(shm, ref);
+
+        ngx_rtprop_zone_log_field(shm->zone, &ch->touched);
+        ch->touched = ngx_rtprop_zone_clock() / 1000;
+
+        ngx_rtprop_shm_push(shm, list, ref,
+                            offsetof(ngx_rtprop_shm_channel_t, link));
+    }
+}
+
+
 /*
  * A channel's epoch follows from its name and from how often channels of its
  * bucket lost their history: so one that does not exist has an epoch already,
@@ -296,10 +348,8 @@ ngx_rtprop_shm_channel(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_key_t *key)
 
     ch = ngx_rtprop_shm_ptr(shm, ref);
     ch->epoch = ngx_rtprop_shm_epoch(shm, key->hash);
-    ch->touched = ngx_rtprop_zone_clock() / 1000;
 
-    ngx_rtprop_shm_push(shm, &shm->root->bare, ref,
-                        offsetof(ngx_rtprop_shm_channel_t, link));
+    ngx_rtprop_shm_channel_enter(shm, ref);
 
     ngx_rtprop_shm_log(shm, &shm->root->channels, 8);
     shm->root->channels++;
@@ -319,17 +369,19 @@ ngx_rtprop_shm_log_shift(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
     ch = ngx_rtprop_shm_ptr(shm, ref);
     event = ch->events.first;
 
-    ngx_rtprop_shm_change(shm, ch);
     ngx_rtprop_shm_remove(shm, &ch->events, event, NGX_RTPROP_SHM_EVENT_LINK);
+
+    if (ch->count == 1) {
+        ngx_rtprop_shm_channel_leave(shm, ref);
+    }
+
+    ngx_rtprop_shm_log(shm, &ch->count, 8);
 
     ch->bytes -= ngx_rtprop_shm_event_record(shm, event)->size;
     ch->count--;
 
     if (ch->count == 0) {
-        ngx_rtprop_shm_remove(shm, &root->kept, ref,
-                              offsetof(ngx_rtprop_shm_channel_t, link));
-        ngx_rtprop_shm_push(shm, &root->bare, ref,
-                            offsetof(ngx_rtprop_shm_channel_t, link));
+        ngx_rtprop_shm_channel_enter(shm, ref);
     }
 
     ngx_rtprop_shm_log(shm, &root->events, 8);

@@ -28,24 +28,32 @@ static void ngx_rtprop_shm_lost_forget(ngx_rtprop_shm_t *shm,
     ngx_uint_t slot, ngx_rtprop_ref_t ref);
 
 
-void
+ngx_int_t
 ngx_rtprop_shm_presence_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 {
+    ngx_int_t               rc;
+    ngx_uint_t              i;
     ngx_pool_t             *pool;
     ngx_rtprop_shm_lost_t   lost;
 
-    while (ngx_rtprop_shm_lost_next(shm, slot)) { /* void */ }
+    for (i = 0; ngx_rtprop_shm_lost_next(shm, slot); i++) {
+        if (i == NGX_RTPROP_SHM_REAP) {
+            return NGX_AGAIN;
+        }
+    }
 
-    for ( ;; ) {
+    for (i = 0; i < NGX_RTPROP_SHM_REAP; i++) {
         pool = ngx_create_pool(1024, shm->worker->log);
 
         if (pool == NULL) {
-            return;
+            return NGX_AGAIN;
         }
 
-        if (ngx_rtprop_shm_lost_get(shm, slot, pool, &lost) != NGX_OK) {
+        rc = ngx_rtprop_shm_lost_get(shm, slot, pool, &lost);
+
+        if (rc != NGX_OK) {
             ngx_destroy_pool(pool);
-            return;
+            return (rc == NGX_DECLINED) ? NGX_OK : NGX_AGAIN;
         }
 
         if (!lost.back) {
@@ -56,6 +64,8 @@ ngx_rtprop_shm_presence_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
         ngx_rtprop_shm_lost_forget(shm, slot, lost.ref);
         ngx_destroy_pool(pool);
     }
+
+    return NGX_AGAIN;
 }
 
 

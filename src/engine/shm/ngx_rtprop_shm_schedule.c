@@ -340,10 +340,12 @@ ngx_rtprop_shm_schedule_unclaim(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 }
 
 
-void
+ngx_int_t
 ngx_rtprop_shm_schedule_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 {
     while (ngx_rtprop_shm_schedule_unclaim(shm, slot)) { /* void */ }
 
     ngx_rtprop_shm_schedule_arm(shm);
+
+    return NGX_OK;
 }

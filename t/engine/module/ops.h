@@ -60,7 +60,8 @@ typedef struct {
     ops_pt                 handler;
 } ops_op_t;
 
-extern ops_op_t  ops_list[];
+extern ops_op_t                ops_list[];
+extern ngx_rtprop_stat_desc_t  ops_stats[];
 
 
 /* Arguments of the request, unescaped; empty or 0 when absent. */

@@ -476,6 +476,66 @@ op_die(ops_answer_t *a)
 }
 
 
+/* Many members of one set, or events in as many channels. */
+
+static void
+op_fill(ops_answer_t *a)
+{
+    u_char                 name[32];
+    ngx_uint_t             i, n, first, done;
+    ngx_rtprop_event_t     ev;
+    ngx_rtprop_publish_t   op;
+    ngx_rtprop_presence_t  member;
+
+    n = ops_int(a, "n");
+    first = ops_int(a, "first");
+    done = 0;
+
+    for (i = first; i < first + n; i++) {
+
+        if (ops_arg(a, "set").len) {
+            ngx_memzero(&member, sizeof(member));
+            op_init(a, &member.op);
+            member.set = ops_arg(a, "set");
+            member.user.data = name;
+            member.user.len = ngx_sprintf(name, "user%ui", i) - name;
+            ngx_memcpy(member.session, "session-session-", 16);
+
+            a->ops->engine->presence_add(a->ops->engine, &member);
+            done += (member.op.rc == NGX_OK);
+            continue;
+        }
+
+        if (op_events(a, &ev, 1) != NGX_OK) {
+            return;
+        }
+
+        op_init(a, &op.op);
+        op.events = &ev;
+        op.nevents = 1;
+        ev.channel.data = name;
+        ev.channel.len = ngx_sprintf(name, "fill:%ui", i) - name;
+
+        a->ops->engine->publish(a->ops->engine, &op);
+        done += (op.op.rc == NGX_OK);
+    }
+
+    ops_say(a, "done=%ui\n", done);
+}
+
+
+static void
+op_extra(ops_answer_t *a)
+{
+    ngx_rtprop_stat_bump(a->ops->worker, &ops_stats[0], ops_int(a, "n"));
+    ngx_rtprop_stat_bump(a->ops->worker, &ops_stats[1], ops_int(a, "n"));
+    ngx_rtprop_stat_observe(a->ops->worker, &ops_stats[2], ops_int(a, "n"));
+
+    ops_say(a, "value=%L\n",
+            ngx_rtprop_stat_value(a->ops->worker, &ops_stats[0]));
+}
+
+
 static void
 op_time(ops_answer_t *a)
 {
@@ -531,6 +591,8 @@ ops_op_t  ops_list[] = {
     { ngx_string("storm"), op_storm },
     { ngx_string("stall"), op_stall },
     { ngx_string("die"), op_die },
+    { ngx_string("fill"), op_fill },
+    { ngx_string("extra"), op_extra },
     { ngx_string("time"), op_time },
     { ngx_string("check"), ops_check },
     { ngx_null_string, NULL }

@@ -8,6 +8,7 @@ static ngx_int_t ops_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ops_init_process(ngx_cycle_t *cycle);
 static void ops_exit_process(ngx_cycle_t *cycle);
 static char *ops_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ops_extra(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t ops_handler(ngx_http_request_t *r);
 static void ops_deliver(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *events,
     ngx_uint_t n);
@@ -23,7 +24,30 @@ static ngx_rtprop_engine_handler_t  ops_engine_handler = {
 };
 
 
+ngx_rtprop_stat_desc_t  ops_stats[] = {
+
+    { ngx_string("ops_extra_total"), ngx_string("A counter."),
+      NGX_RTPROP_STAT_COUNTER, ngx_string("a=\"b\""), 0 },
+
+    { ngx_string("ops_extra"), ngx_string("A gauge."),
+      NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },
+
+    { ngx_string("ops_extra_seconds"), ngx_string("A histogram."),
+      NGX_RTPROP_STAT_HISTOGRAM, ngx_null_string, 0 },
+
+    { ngx_null_string, ngx_null_string,
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ops_commands[] = {
+
+    { ngx_string("ops_extra"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_NOARGS,
+      ops_extra,
+      0,
+      0,
+      NULL },
 
     { ngx_string("ops_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -82,6 +106,10 @@ ngx_module_t  ngx_rtprop_module = {
 static ngx_int_t
 ops_preconfiguration(ngx_conf_t *cf)
 {
+    ops_stats[0].index = 0;
+    ops_stats[1].index = 0;
+    ops_stats[2].index = 0;
+
     return ngx_rtprop_engine_shm_preconfiguration(cf);
 }
 
@@ -204,6 +232,16 @@ ops_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ops_handler;
 
     return NGX_CONF_OK;
+}
+
+
+/* Counters that another configuration does not have. */
+
+static char *
+ops_extra(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return (ngx_rtprop_stat_add(cf, ops_stats) == NGX_OK) ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
 }
 
 
