@@ -551,6 +551,25 @@ ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub)
 }
 
 
+/* Another worker's clock may be a little ahead: then ours follows it. */
+
+uint64_t
+ngx_rtprop_hub_id_after(ngx_rtprop_hub_t *hub, uint64_t last)
+{
+    uint64_t  id;
+
+    id = ngx_rtprop_hub_id(hub);
+
+    if (id <= last) {
+        hub->id_time = (last >> 22) + 1;
+        hub->id_count = 0;
+        id = ngx_rtprop_hub_id(hub);
+    }
+
+    return id;
+}
+
+
 ngx_int_t
 ngx_rtprop_hub_dump(ngx_pool_t *pool, json_t *payload, ngx_str_t *text)
 {

@@ -182,6 +182,9 @@ ngx_int_t ngx_rtprop_hub_dump(ngx_pool_t *pool, json_t *payload,
 /* An id for a message, bid, notification: unique, growing with time, < 2^63. */
 uint64_t ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub);
 
+/* The same, and higher than "last", an id of whatever worker; 0: any. */
+uint64_t ngx_rtprop_hub_id_after(ngx_rtprop_hub_t *hub, uint64_t last);
+
 /* "{prefix}:{id}" in pool. */
 ngx_int_t ngx_rtprop_hub_channel_name(ngx_pool_t *pool, const char *prefix,
     ngx_str_t *id, ngx_str_t *name);

@@ -118,6 +118,8 @@ bid_as(rtprop_auction_t *a, const char *user, int64_t amount, int64_t now,
 
     sprintf(id, "bid-%u", ++n);
 
+    memset(&o, 0, sizeof(o));
+
     o.user = str(user);
     o.amount = amount;
     o.client_bid_id = str(client_id);
@@ -612,6 +614,7 @@ edit_past(rtprop_auction_terms_t *t)
 }
 
 
+
 static void
 edit_extended(rtprop_auction_terms_t *t)
 {
@@ -1007,7 +1010,8 @@ test_payloads(void)
            "\"remaining_seconds\":181}", "auction:time_extended");
 
     is_str(dumped(rtprop_auction_timer_payload(a, &view)),
-           "{\"auction_id\":\"7\",\"ends_at\":\"2026-03-01T11:02:00.000Z\","
+           "{\"auction_id\":\"7\",\"status\":\"live\","
+           "\"ends_at\":\"2026-03-01T11:02:00.000Z\","
            "\"server_time\":\"2026-03-01T10:58:59.999Z\","
            "\"remaining_seconds\":181,\"version\":12}", "auction:timer_sync");
 

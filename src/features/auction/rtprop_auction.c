@@ -113,6 +113,10 @@ rtprop_auction_judge(const rtprop_auction_t *a,
 {
     rtprop_auction_code_e  code;
 
+    if (o->absent) {
+        return RTPROP_AUCTION_NOT_JOINED;
+    }
+
     /* the bid after this one must have an amount, too */
 
     if (o->amount < 1 || o->amount > RTPROP_INT_MAX - a->terms.bid_increment) {
@@ -527,6 +531,28 @@ rtprop_auction_tick(rtprop_auction_t *a, int64_t now)
     rtprop_auction_finish(a, RTPROP_AUCTION_ENDED, a->ends_at);
 
     return RTPROP_AUCTION_CLOSED;
+}
+
+
+uint64_t
+rtprop_auction_last_id(const rtprop_auction_t *a)
+{
+    uint64_t     n;
+    const char  *p;
+
+    if (a->nrecent == 0) {
+        return 0;
+    }
+
+    for (n = 0, p = a->recent[0].id; *p; p++) {
+        if (*p < '0' || *p > '9' || n > INT64_MAX / 10 - 1) {
+            return 0;
+        }
+
+        n = n * 10 + (uint64_t) (*p - '0');
+    }
+
+    return n;
 }
 
 

@@ -29,6 +29,7 @@
 #define RTPROP_AUCTION_USER_LEN      128
 #define RTPROP_AUCTION_TITLE_LEN     1000    /* bytes; of property_id too */
 #define RTPROP_AUCTION_REASON_LEN    64
+#define RTPROP_AUCTION_EVENT_LEN     48      /* of a broadcast's name */
 
 #define RTPROP_AUCTION_WINDOW        120000  /* default of both, ms */
 #define RTPROP_AUCTION_SPAN_MAX      2592000000LL     /* 30 days, ms */
@@ -52,7 +53,7 @@ typedef enum {
     RTPROP_AUCTION_OVER,                     /* auction_ended */
     RTPROP_AUCTION_NOT_STARTED,
     RTPROP_AUCTION_IS_PAUSED,                /* paused */
-    RTPROP_AUCTION_NOT_JOINED,               /* the handler's finding */
+    RTPROP_AUCTION_NOT_JOINED,
     RTPROP_AUCTION_NOT_REGISTERED,
     RTPROP_AUCTION_ALREADY_HIGHEST,
     RTPROP_AUCTION_INVALID_AMOUNT,
@@ -151,6 +152,7 @@ typedef struct {
     rtprop_str_t             client_bid_id;  /* empty: none */
     rtprop_str_t             bid_id;         /* new, unique, for this bid */
     int64_t                  amount;
+    unsigned                 absent:1;       /* has not joined, or has left */
 } rtprop_auction_offer_t;
 
 
@@ -241,10 +243,10 @@ const char *rtprop_auction_user(const rtprop_auction_t *a, unsigned number);
 
 /*
  * Judges a bid made at "now" and, if it is accepted, makes the next state.
- * Refused, in this order: an amount that is no amount (below 1, or so high
- * that no further bid could be expressed), an auction that is not running at
- * "now" (a bid counts only before ends_at), a user without a number, the
- * highest bidder, an amount below price + increment.
+ * Refused, in this order: an absent user, an amount that is no amount (below 1,
+ * or so high that no further bid could be expressed), an auction that is not
+ * running at "now" (a bid counts only before ends_at), a user without a number,
+ * the highest bidder, an amount below price + increment.
  *
  * A bid with less than extend_window_ms to go moves the end on by
  * extend_by_ms, counted from the old end.  A scheduled auction whose start is
@@ -262,9 +264,9 @@ void rtprop_auction_bid(rtprop_auction_t *a, const rtprop_auction_offer_t *o,
     int64_t now, rtprop_auction_verdict_t *v);
 
 /*
- * Fills in a refusal that the handler found (not joined, rate limited,
- * unavailable), with price and minimum of the state, which may be NULL when it
- * is not known (both are 0 then).
+ * Fills in a refusal that the handler found (rate limited, unavailable, over),
+ * with price and minimum of the state, which may be NULL when it is not known
+ * (both are 0 then).
  */
 void rtprop_auction_refuse(rtprop_auction_verdict_t *v,
     const rtprop_auction_t *a, rtprop_auction_code_e code);
@@ -299,6 +301,9 @@ int64_t rtprop_auction_next_due(const rtprop_auction_t *a);
  * however late the tick.
  */
 rtprop_auction_event_e rtprop_auction_tick(rtprop_auction_t *a, int64_t now);
+
+/* The newest bid's id as a number; 0: no bid, or its id is no number. */
+uint64_t rtprop_auction_last_id(const rtprop_auction_t *a);
 
 /* The least amount that the next bid must have. */
 int64_t rtprop_auction_minimum(const rtprop_auction_t *a);

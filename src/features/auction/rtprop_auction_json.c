@@ -220,8 +220,9 @@ json_t *
 rtprop_auction_timer_payload(const rtprop_auction_t *a,
     const rtprop_auction_view_t *view)
 {
-    return json_pack("{so, so, so, sI, sI}",
+    return json_pack("{so, ss, so, so, sI, sI}",
                      "auction_id", rtprop_payload_str(&view->id),
+                     "status", rtprop_auction_status_word(a->status),
                      "ends_at", rtprop_payload_time(a->ends_at),
                      "server_time", rtprop_payload_time(view->now),
                      "remaining_seconds", rtprop_auction_seconds(a, view->now),

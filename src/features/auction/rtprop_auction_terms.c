@@ -286,3 +286,59 @@ rtprop_auction_action_parse(const rtprop_str_t *name, const json_t *body,
 
     return RTPROP_ERROR;
 }
+
+
+int
+rtprop_auction_broadcast_parse(rtprop_str_t *name, const json_t *data,
+    rtprop_auction_action_e *what, int64_t *arg, rtprop_invalid_t *why)
+{
+    int     rc;
+    size_t  i;
+
+    why->field = "event";
+    why->message = "event must be 1 to 48 letters, digits, \"_\", \"-\"";
+    *arg = 0;
+
+    if (name->len > 8 && memcmp(name->data, "auction:", 8) == 0) {
+        name->data += 8;
+        name->len -= 8;
+    }
+
+    if (name->len == 0 || name->len > RTPROP_AUCTION_EVENT_LEN) {
+        return RTPROP_ERROR;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                   "0123456789_-", name->data[i])
+            == NULL
+            || name->data[i] == '\0')
+        {
+            return RTPROP_ERROR;
+        }
+    }
+
+    if (rtprop_str_eq(name, "ended", 5)) {
+        *what = RTPROP_AUCTION_END;
+        return RTPROP_OK;
+    }
+
+    if (!rtprop_str_eq(name, "time_extended", 13)) {
+        return RTPROP_DECLINED;
+    }
+
+    *what = RTPROP_AUCTION_EXTEND_TO;
+
+    rc = rtprop_auction_time(data, "ends_at", arg, why);
+
+    if (rc == RTPROP_DECLINED) {
+        rc = rtprop_auction_time(data, "new_end_time", arg, why);
+    }
+
+    if (rc == RTPROP_DECLINED) {
+        why->field = "ends_at";
+        why->message = "ends_at is needed: the new end";
+    }
+
+    return rc == RTPROP_OK ? RTPROP_OK : RTPROP_ERROR;
+}
