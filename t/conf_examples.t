@@ -25,15 +25,29 @@ my %files = (
 # Only what cannot be as it is on this machine: ports, places of modules, logs.
 
 sub adapted {
-    my ($text, $tls) = @_;
+    my ($text) = @_;
 
     $text =~ s{load_module \S+;}{load_module \@MODULE\@;};
     $text =~ s{worker_processes \w+;}{worker_processes 4;};
     $text =~ s{listen \d+}{listen 127.0.0.1:\@PORT\@}g;
-    $text =~ s{^http \{}{http {\naccess_log logs/access.log;\n$temp}m;
+    $text =~ s{/var/log/nginx/}{logs/}g;
+    $text =~ s/^http \{\K/\naccess_log logs\/access.log;\n$temp/m;
 
     return "pid nginx.pid;\nerror_log logs/error.log info;\n"
            . ($> == 0 ? "user nobody nogroup;\n" : '') . $text;
+}
+
+
+# Somebody whom each example lets in, whatever it asks for.
+
+sub visitor {
+    my ($nginx, $path, $tls) = @_;
+    my $token = token(sub => 'ann', aud => 'rtprop',
+                      iss => 'https://login.example.com');
+
+    return client(nginx => $nginx, path => $path, token => $token,
+                  welcome => 0, tls => $tls, headers => {
+        Cookie => "access_token=$token; visitor=ann; user=ann" });
 }
 
 
@@ -49,20 +63,28 @@ for my $file (sort glob "$prefix/conf.examples/*.conf") {
         $nginx->make_certificate;
         rename $nginx->prefix . "/cert.$_",
                $nginx->prefix . "/rtprop/cert.$_" for qw(pem key);
+        $nginx->{tls_port} = $nginx->port;
     }
 
-    $nginx->{full} = adapted($text, $tls);
+    $nginx->{full} = adapted($text);
     $nginx->write_conf;
 
     ok(eval { $nginx->start }, "$name starts") or diag($@);
 
     if ($nginx->alive) {
-        my $http = RTProp::HTTP->new(port => $nginx->port, tls => $tls);
-        my ($path) = $text =~ m{location (?:= )?(/ws\w*)};
+        my @paths = $text =~ m{location (?:= )?(/ws[\w-]*)}g;
+        ok(@paths, "$name has a place for WebSockets");
 
-        # every example has a place for WebSockets, which a GET does not get
-        like($http->get($path // '/ws')->{status}, qr/^(?:4\d\d|5\d\d)$/,
-             "$name answers");
+        for my $path (@paths) {
+            my $ws = visitor($nginx, $path, $tls);
+
+            # there is no application that could be asked
+            my $status = $text =~ /auth_request/ ? 500 : 101;
+            is($ws->status, $status, "$name: $path") or diag($ws->body);
+            ok($ws->wait_for('welcome'), 'its welcome') if $status == 101;
+            $ws->drop;
+        }
+
         $nginx->stop;
     }
 
