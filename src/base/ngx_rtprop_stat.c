@@ -177,9 +177,10 @@ ngx_rtprop_stat_entry(ngx_rtprop_stat_t *stat, ngx_rtprop_stat_desc_t *desc)
         if (entry->type == desc->type
             && entry->len == desc->name.len + desc->labels.len
             && ngx_memcmp(entry->name, desc->name.data, desc->name.len) == 0
-            && ngx_memcmp(entry->name + desc->name.len, desc->labels.data,
-                          desc->labels.len)
-               == 0)
+            && (desc->labels.len == 0
+                || ngx_memcmp(entry->name + desc->name.len,
+                              desc->labels.data, desc->labels.len)
+                   == 0))
         {
             return entry;
         }
@@ -211,8 +212,12 @@ ngx_rtprop_stat_entry(ngx_rtprop_stat_t *stat, ngx_rtprop_stat_desc_t *desc)
     entry->columns = n;
     entry->type = desc->type;
     entry->len = desc->name.len + desc->labels.len;
-    ngx_memcpy(ngx_cpymem(entry->name, desc->name.data, desc->name.len),
-               desc->labels.data, desc->labels.len);
+    ngx_memcpy(entry->name, desc->name.data, desc->name.len);
+
+    if (desc->labels.len) {
+        ngx_memcpy(entry->name + desc->name.len, desc->labels.data,
+                   desc->labels.len);
+    }
 
     ngx_rtprop_zone_log(stat->zone, dir, 8);
     dir->entries = ref;
