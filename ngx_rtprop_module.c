@@ -360,6 +360,7 @@ ngx_rtprop_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&rmcf->stats, cf->pool, 64, sizeof(void *))
            != NGX_OK
+        || ngx_array_init(&rmcf->facts, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&rmcf->observers, cf->pool, 8, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->protocols, cf->pool, 8, sizeof(void *))

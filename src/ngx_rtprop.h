@@ -103,6 +103,7 @@ struct ngx_rtprop_main_conf_s {
     ngx_hash_t                 event_hash;
     ngx_array_t                stats;        /* ngx_rtprop_stat_desc_t * */
     ngx_array_t                observers;    /* ngx_rtprop_observer_t * */
+    ngx_array_t                facts;        /* ngx_rtprop_fact_t * */
     ngx_array_t                protocols;    /* ngx_rtprop_protocol_t * */
 
     void                      *http;         /* http/ngx_rtprop_http.h */

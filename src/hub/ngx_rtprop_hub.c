@@ -77,6 +77,14 @@ ngx_rtprop_observer_add(ngx_conf_t *cf, ngx_rtprop_observer_t *observer)
 }
 
 
+ngx_int_t
+ngx_rtprop_fact_add(ngx_conf_t *cf, ngx_rtprop_fact_t *fact)
+{
+    return ngx_rtprop_hub_push(cf, &ngx_rtprop_main_conf(cf)->facts, fact,
+                               sizeof(ngx_rtprop_fact_t));
+}
+
+
 /*
  * A copy, since data belongs to this configuration: one that fails to load
  * must not change what the running workers' successors see.
@@ -404,6 +412,48 @@ ngx_rtprop_hub_job(ngx_rtprop_hub_t *hub, ngx_str_t *key, ngx_str_t *payload,
                   "rtprop: a job \"%V\" that no feature knows is dropped", key);
 
     ngx_rtprop_hub_job_done(hub, key, fence);
+}
+
+
+/* ------------------------------------------------------ between features */
+
+void
+ngx_rtprop_hub_replied(ngx_rtprop_hub_t *hub, ngx_str_t *user, int64_t waited)
+{
+    ngx_uint_t               i;
+    ngx_rtprop_observer_t  **observer;
+
+    observer = hub->worker->conf->observers.elts;
+
+    for (i = 0; i < hub->worker->conf->observers.nelts; i++) {
+        if (observer[i]->replied) {
+            observer[i]->replied(hub, user, waited, observer[i]->data);
+        }
+    }
+}
+
+
+void
+ngx_rtprop_hub_ask(ngx_rtprop_hub_t *hub, const char *name,
+    ngx_rtprop_ask_t *ask)
+{
+    ngx_uint_t           i;
+    ngx_rtprop_fact_t  **fact;
+
+    ask->answer = NULL;
+    fact = hub->worker->conf->facts.elts;
+
+    for (i = 0; i < hub->worker->conf->facts.nelts; i++) {
+
+        if (fact[i]->name.len == ngx_strlen(name)
+            && ngx_memcmp(fact[i]->name.data, name, fact[i]->name.len) == 0)
+        {
+            fact[i]->handler(hub, ask, fact[i]->data);
+            return;
+        }
+    }
+
+    ask->done(ask);
 }
 
 

@@ -144,12 +144,51 @@ typedef struct {
               void *data);
     void  (*opened)(ngx_rtprop_session_t *s, void *data);
     void  (*closed)(ngx_rtprop_session_t *s, void *data);
+    /* the user let somebody wait so long for an answer, ms */
+    void  (*replied)(ngx_rtprop_hub_t *hub, ngx_str_t *user, int64_t waited,
+              void *data);
     /* once per worker start, when everything stands */
     void  (*started)(ngx_rtprop_worker_t *worker, void *data);
 } ngx_rtprop_observer_t;
 
 ngx_int_t ngx_rtprop_observer_add(ngx_conf_t *cf,
     ngx_rtprop_observer_t *observer);
+
+
+/* Tells the observers that a user replied after so many ms. */
+void ngx_rtprop_hub_replied(ngx_rtprop_hub_t *hub, ngx_str_t *user,
+    int64_t waited);
+
+
+/*
+ * Facts: what one feature knows and another shows, since features never include
+ * one another.  A handler sets ask->answer, if it knows one, and calls
+ * ask->done(), once, now or later.
+ */
+
+typedef struct ngx_rtprop_ask_s  ngx_rtprop_ask_t;
+
+struct ngx_rtprop_ask_s {
+    ngx_str_t                   id;
+    ngx_pool_t                 *pool;
+    void                      (*done)(ngx_rtprop_ask_t *ask);
+    void                       *data;
+    json_t                     *answer;     /* out: the asker's; NULL: none */
+};
+
+typedef struct {
+    ngx_str_t                   name;       /* "agent": status of agent id */
+    void                       *data;
+    void                      (*handler)(ngx_rtprop_hub_t *hub,
+                                    ngx_rtprop_ask_t *ask, void *data);
+} ngx_rtprop_fact_t;
+
+/* Copies what it is given. */
+ngx_int_t ngx_rtprop_fact_add(ngx_conf_t *cf, ngx_rtprop_fact_t *fact);
+
+/* Asks for a fact; without a feature that knows it there is no answer. */
+void ngx_rtprop_hub_ask(ngx_rtprop_hub_t *hub, const char *name,
+    ngx_rtprop_ask_t *ask);
 
 
 ngx_int_t ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker);

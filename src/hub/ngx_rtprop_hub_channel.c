@@ -436,12 +436,27 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 }
 
 
+/*
+ * A session that hears the channel already may be about to get what the engine
+ * has counted: it stands where this worker has delivered up to.
+ */
+
 void
 ngx_rtprop_hub_position(ngx_rtprop_join_t *join, ngx_rtprop_position_t *pos)
 {
+    ngx_rtprop_channel_t  *ch;
+
     pos->channel = join->history.channel;
     pos->epoch = join->history.epoch;
     pos->offset = join->history.offset;
+
+    if (join->had && join->cmd->session && join->sub) {
+        ch = join->sub->channel;
+
+        if (ch->epoch == pos->epoch && ch->offset < pos->offset) {
+            pos->offset = ch->offset;
+        }
+    }
 }
 
 
