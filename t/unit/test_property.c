@@ -385,8 +385,20 @@ test_shown(void)
 
     agent = json("{\"status\":\"online\"}");
     ok(strstr(dumped(rtprop_property_state_payload(doc, &id, 4, agent)),
-              "\"agent\":{\"status\":\"online\"}") != NULL,
+              "\"agent\":{\"id\":\"a1\",\"agent_id\":\"a1\","
+              "\"status\":\"online\"}") != NULL,
        "with the agent's status if it is known");
+
+    json_object_set_new(json_object_get(doc, "extra"), "agent",
+                        json("{\"name\":\"Al\",\"status\":\"new\"}"));
+    ok(strstr(dumped(rtprop_property_state_payload(doc, &id, 4, agent)),
+              "\"agent\":{\"id\":\"a1\",\"agent_id\":\"a1\","
+              "\"name\":\"Al\",\"status\":\"online\"}") != NULL,
+       "and over what the host has put");
+    ok(strstr(dumped(rtprop_property_state_payload(doc, &id, 4, NULL)),
+              "\"agent\":{\"name\":\"Al\",\"status\":\"new\"}") != NULL,
+       "which else is shown alone");
+    json_object_del(json_object_get(doc, "extra"), "agent");
     json_decref(agent);
 
     rtprop_property_agent(doc, &s);

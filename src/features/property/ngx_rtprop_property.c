@@ -3,7 +3,7 @@
  *
  *     place       the hub subscribes, and reads what a resume missed
  *     viewer      a viewing session is counted in
- *     state       document and number of viewers, for property:state
+ *     state       document, number of viewers, agent, for property:state
  *     answer      the state, what was missed, what came meanwhile
  *
  * Viewers and watchers are kinds of one subscription, so whoever is both hears
@@ -18,6 +18,8 @@ typedef struct {
     ngx_rtprop_presence_t       presence;
     ngx_rtprop_state_t          state;
     ngx_rtprop_members_t        members;
+    ngx_rtprop_ask_t            agent;
+    json_t                     *doc;
     ngx_rtprop_cmd_t           *cmd;
     ngx_rtprop_resume_t        *resume;     /* NULL: a command */
     ngx_str_t                   id;
@@ -37,11 +39,12 @@ static void ngx_rtprop_property_enter(ngx_rtprop_cmd_t *cmd,
     ngx_uint_t kinds);
 static ngx_rtprop_property_join_t *ngx_rtprop_property_join_create(
     ngx_rtprop_cmd_t *cmd, ngx_str_t *id, ngx_uint_t kinds);
+static void ngx_rtprop_property_join_cleanup(void *data);
 static void ngx_rtprop_property_placed(ngx_rtprop_join_t *join);
 static void ngx_rtprop_property_came(ngx_rtprop_op_t *op);
 static void ngx_rtprop_property_known(ngx_rtprop_op_t *op);
 static void ngx_rtprop_property_counted(ngx_rtprop_op_t *op);
-static json_t *ngx_rtprop_property_state(ngx_rtprop_property_join_t *j);
+static void ngx_rtprop_property_state(ngx_rtprop_ask_t *ask);
 static void ngx_rtprop_property_finish(ngx_rtprop_property_join_t *j,
     json_t *state);
 static void ngx_rtprop_property_failed(ngx_rtprop_property_join_t *j,
@@ -129,17 +132,22 @@ static ngx_rtprop_property_join_t *
 ngx_rtprop_property_join_create(ngx_rtprop_cmd_t *cmd, ngx_str_t *id,
     ngx_uint_t kinds)
 {
+    ngx_pool_cleanup_t          *cln;
     ngx_rtprop_property_join_t  *j;
 
     j = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_property_join_t));
+    cln = ngx_pool_cleanup_add(cmd->pool, 0);
 
-    if (j == NULL
+    if (j == NULL || cln == NULL
         || ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_PROPERTY_PREFIX,
                                        id, &j->join.history.channel)
            != NGX_OK)
     {
         return NULL;
     }
+
+    cln->handler = ngx_rtprop_property_join_cleanup;
+    cln->data = j;
 
     j->cmd = cmd;
     j->id = *id;
@@ -150,6 +158,16 @@ ngx_rtprop_property_join_create(ngx_rtprop_cmd_t *cmd, ngx_str_t *id,
     j->join.data = j;
 
     return j;
+}
+
+
+static void
+ngx_rtprop_property_join_cleanup(void *data)
+{
+    ngx_rtprop_property_join_t *j = data;
+
+    json_decref(j->doc);
+    json_decref(j->agent.answer);
 }
 
 
@@ -238,34 +256,49 @@ ngx_rtprop_property_known(ngx_rtprop_op_t *op)
 }
 
 
+/* A property that nobody has told us of has a state as well: nothing known. */
+
 static void
 ngx_rtprop_property_counted(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_property_join_t *j = op->data;
 
-    ngx_rtprop_property_finish(j, ngx_rtprop_property_state(j));
+    rtprop_str_t  agent;
+
+    j->doc = (j->state.op.rc == NGX_OK)
+             ? rtprop_property_parse((char *) j->state.value.data,
+                                     j->state.value.len)
+             : rtprop_property_create();
+
+    rtprop_property_agent(j->doc, &agent);
+
+    j->agent.id = ngx_rtprop_property_str(agent);
+    j->agent.pool = j->cmd->pool;
+    j->agent.done = ngx_rtprop_property_state;
+    j->agent.data = j;
+
+    if (agent.len == 0) {
+        ngx_rtprop_property_state(&j->agent);
+        return;
+    }
+
+    ngx_rtprop_hub_ask(j->cmd->worker->hub, "agent", &j->agent);
 }
 
 
-/* A property that nobody has told us of has a state as well: nothing known. */
-
-static json_t *
-ngx_rtprop_property_state(ngx_rtprop_property_join_t *j)
+static void
+ngx_rtprop_property_state(ngx_rtprop_ask_t *ask)
 {
-    json_t        *doc, *state;
-    rtprop_str_t   id;
+    ngx_rtprop_property_join_t *j = ask->data;
 
-    doc = (j->state.op.rc == NGX_OK)
-          ? rtprop_property_parse((char *) j->state.value.data,
-                                  j->state.value.len)
-          : rtprop_property_create();
+    rtprop_str_t  id;
 
     id = ngx_rtprop_property_pure(&j->id);
-    state = rtprop_property_state_payload(doc, &id, j->members.users, NULL);
 
-    json_decref(doc);
-
-    return state;
+    ngx_rtprop_property_finish(j,
+                     rtprop_property_state_payload(j->doc, &id,
+                                                   j->members.users,
+                                                   ask->answer));
 }
 
 

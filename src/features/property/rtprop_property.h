@@ -100,7 +100,8 @@ void rtprop_property_agent(const json_t *doc, rtprop_str_t *agent);
 
 /*
  * property:state, as far as known.  "agent" is the agent's status, borrowed,
- * NULL when unknown: the agent is then what the host has put, or the bare id.
+ * NULL when unknown.  What the host has put as "agent" is shown with it; when
+ * neither is there, the bare id.
  */
 json_t *rtprop_property_state_payload(const json_t *doc,
     const rtprop_str_t *id, int64_t viewers, json_t *agent);

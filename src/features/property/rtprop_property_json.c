@@ -5,6 +5,8 @@
 
 static json_t *rtprop_property_shown(const json_t *doc,
     const rtprop_str_t *id);
+static json_t *rtprop_property_shown_agent(const json_t *doc,
+    json_t *status);
 
 
 json_t *
@@ -84,23 +86,13 @@ rtprop_property_state_payload(const json_t *doc, const rtprop_str_t *id,
     int64_t viewers, json_t *agent)
 {
     int      rc;
-    json_t  *state, *agent_id;
+    json_t  *state;
 
     state = rtprop_property_shown(doc, id);
-    agent_id = json_object_get(doc, "agent_id");
 
     rc = json_object_set_new(state, "viewer_count", json_integer(viewers));
-
-    if (agent) {
-        rc |= json_object_set(state, "agent", agent);
-
-    } else if (json_object_get(state, "agent") == NULL) {
-        rc |= json_object_set_new(state, "agent",
-                                  json_is_string(agent_id)
-                                  ? json_pack("{sO, sO}", "id", agent_id,
-                                              "agent_id", agent_id)
-                                  : json_null());
-    }
+    rc |= json_object_set_new(state, "agent",
+                              rtprop_property_shown_agent(doc, agent));
 
     if (rc != 0) {
         json_decref(state);
@@ -108,6 +100,42 @@ rtprop_property_state_payload(const json_t *doc, const rtprop_str_t *id,
     }
 
     return state;
+}
+
+
+/* What the host has put, and over it what is known of the agent now. */
+
+static json_t *
+rtprop_property_shown_agent(const json_t *doc, json_t *status)
+{
+    int      rc;
+    json_t  *put, *shown, *id;
+
+    id = json_object_get(doc, "agent_id");
+    put = json_object_get(json_object_get(doc, "extra"), "agent");
+
+    if (!json_is_string(id) || (put && !json_is_object(put))) {
+        return rtprop_payload_value(put);
+    }
+
+    if (put && status == NULL) {
+        return json_incref(put);
+    }
+
+    shown = json_pack("{sO, sO}", "id", id, "agent_id", id);
+
+    rc = put ? json_object_update(shown, put) : 0;
+
+    if (status) {
+        rc |= json_object_update(shown, status);
+    }
+
+    if (rc != 0) {
+        json_decref(shown);
+        return NULL;
+    }
+
+    return shown;
 }
 
 
