@@ -449,6 +449,7 @@ ngx_rtprop_http_answer(ngx_rtprop_http_exchange_t *x)
     }
 
     r = x->request;
+    rc = NGX_OK;
     running = x->running;
 
     x->state = NGX_RTPROP_HTTP_ENDED;

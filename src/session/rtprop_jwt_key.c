@@ -811,6 +811,7 @@ rtprop_jwt_key_verify(const rtprop_jwt_key_t *key, rtprop_jwt_alg_e alg,
         sig.data = der;
     }
 
+    pctx = NULL;
     ctx = EVP_MD_CTX_new();
 
     valid = (ctx != NULL

@@ -38,7 +38,8 @@ __DATA__
 --- config eval: $::api
 --- more_headers eval: $::json
 --- request eval
-[::put('p1', 'available', 5), ::put('p1', 'available', 5), ::put('p1', 'sold', 7)]
+[::put('p1', 'available', 5), ::put('p1', 'available', 5),
+ ::put('p1', 'sold', 7)]
 --- error_code eval
 [201, 200, 200]
 --- response_headers eval

@@ -614,7 +614,6 @@ edit_past(rtprop_auction_terms_t *t)
 }
 
 
-
 static void
 edit_extended(rtprop_auction_terms_t *t)
 {

@@ -446,6 +446,7 @@ ngx_rtprop_shm_log_fetch(ngx_rtprop_shm_t *shm, ngx_pool_t *pool,
     ngx_rtprop_shm_channel_t  *ch;
 
     rc = NGX_DECLINED;
+    rec = NULL;
     ngx_rtprop_shm_key(shm, &key, NGX_RTPROP_SHM_CHANNEL, &ev->channel);
 
     ngx_rtprop_zone_lock(shm->zone);
