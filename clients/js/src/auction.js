@@ -16,6 +16,7 @@ const RECENT = 20;          /* bids kept */
 export class Auction extends Emitter {
     #client;
     #offs = [];
+    #left = 0;                      /* ms on the clock, as told last */
 
     constructor(client, id) {
         super();
@@ -65,6 +66,10 @@ export class Auction extends Emitter {
 
         if (!a?.ends_at || a.status === 'ended' || a.status === 'cancelled') {
             return 0;
+        }
+
+        if (a.status === 'paused') {
+            return this.#left;      /* it stands still */
         }
 
         return Math.max(0, Date.parse(a.ends_at) - this.#client.now());
@@ -131,6 +136,7 @@ export class Auction extends Emitter {
         this.bidderNumber = p.your_bidder_number ?? p.bidder_number ?? null;
         this.leader = p.current_bidder_number
                       ?? this.bids[0]?.bidder_number ?? null;
+        this.#left = 1000 * (p.remaining_seconds ?? 0);
         this.#onCount(p);
 
         if (this.auction.status !== 'ended') {
@@ -159,7 +165,9 @@ export class Auction extends Emitter {
         const endsAt = p.ends_at ?? p.new_end_time;
 
         if (this.auction && endsAt) {
-            this.auction = { ...this.auction, ends_at: endsAt };
+            this.auction = { ...this.auction, ends_at: endsAt,
+                             status: p.status ?? this.auction.status };
+            this.#left = 1000 * (p.remaining_seconds ?? 0);
         }
     }
 

@@ -291,7 +291,8 @@ export interface ServerEvents {
                                minimum_bid: number;
                                current_price: number }, Frame];
     'auction:outbid': [Outbid, Frame];
-    'auction:timer_sync': [{ auction_id: string; ends_at: string;
+    'auction:timer_sync': [{ auction_id: string; status: string;
+                             ends_at: string;
                              server_time: string; remaining_seconds: number;
                              version: number }, Frame];
     'auction:time_extended': [{ auction_id: string; ends_at: string;

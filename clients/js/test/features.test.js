@@ -251,6 +251,16 @@ test('auction: state, countdown by the server clock, bids', async () => {
         ends_at: new Date(5_090_000).toISOString() } });
     assert.equal(a.remaining(), 89000);
     assert.equal(extended.length, 1);
+    ws.say({ type: 'auction:timer_sync', payload: { auction_id: 'a1',
+        status: 'paused', ends_at: new Date(5_090_000).toISOString(),
+        remaining_seconds: 80 } });
+    assert.equal(a.auction.status, 'paused');
+    await r.timers.advance(5000);
+    assert.equal(a.remaining(), 80000);
+    ws.say({ type: 'auction:timer_sync', payload: { auction_id: 'a1',
+        status: 'live', ends_at: new Date(5_095_000).toISOString(),
+        remaining_seconds: 80 } });
+    assert.equal(a.auction.status, 'live');
     ws.say({ type: 'auction:ended', payload: { auction_id: 'a1',
         winner_bidder_number: 2, final_price: 110 } });
     assert.equal(a.remaining(), 0);
