@@ -54,7 +54,22 @@ if [ ! -f "$top/demo/nginx.conf.in" ]; then
     exit 1
 fi
 
-stop || true
+# the port is the one it has, whichever that is; what was built since then, or
+# written into its configuration, starts it again
+
+if running; then
+    at=$(sed -n 's/^ *listen .*:\([0-9]*\);.*/\1/p' "$prefix/nginx.conf")
+
+    if [ "$pidfile" -nt "$RTPROP_MODULE" ] \
+       && [ "$pidfile" -nt "$top/demo/nginx.conf.in" ]
+    then
+        echo "the demo is already running:  http://127.0.0.1:$at/"
+        exit 0
+    fi
+
+    echo "starting the demo again, with what was built since"
+    stop
+fi
 
 wanted=$port
 

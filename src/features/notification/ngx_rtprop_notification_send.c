@@ -1,7 +1,7 @@
 /*
  * broadcast/notification: delivered at once, or put on the engine's schedule in
- * portions, which any worker delivers when it is time.  The notification has its
- * id from the beginning, so that a portion that is delivered twice, since a
+ * portions, which any worker delivers when it is time.  The notification has
+ * its id from the beginning, so that a portion that is delivered twice, since a
  * worker died over it, is there once.
  */
 
