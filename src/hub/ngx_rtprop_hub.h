@@ -71,9 +71,11 @@ struct ngx_rtprop_sub_s {
     ngx_rtprop_channel_t       *channel;
     uint64_t                    start;      /* of the channel when it joined */
     uint64_t                    offset;     /* last one sent to it */
+    json_t                     *data;       /* the feature's; goes with it */
     uint8_t                     kinds;      /* NGX_RTPROP_SUB_* */
-    uint8_t                     pending;    /* the join is under way */
     uint8_t                     user;       /* the feature's own bits */
+    unsigned                    pending:1;  /* the join is under way */
+    unsigned                    expelled:1; /* it ends as soon as it stands */
 };
 
 
@@ -107,10 +109,10 @@ struct ngx_rtprop_kind_s {
               ngx_str_t *info, ngx_uint_t users, void *data);
 
     /*
-     * An event with NGX_RTPROP_EV_RECEIPT was handed, in this worker, to a
-     * connection without backlog of a user other than ev->user; called at most
-     * once per event and worker, while events are being delivered: it may
-     * publish, but neither join nor leave.
+     * An event with NGX_RTPROP_EV_RECEIPT was handed, live, to a connection
+     * without backlog of a user other than ev->user; called at most once per
+     * event and worker, while events are being delivered: it may publish, but
+     * neither join nor leave.  What a join replays is the feature's business.
      */
     void  (*delivered)(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
               ngx_rtprop_session_t *s, void *data);

@@ -26,8 +26,11 @@ static void ngx_rtprop_hub_grow(ngx_rtprop_hub_t *hub);
 static ngx_rtprop_sub_t *ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *name);
 static void ngx_rtprop_hub_joined(ngx_rtprop_op_t *op);
+static void ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join);
 static void ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub,
     ngx_rtprop_history_t *history);
+static void ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_sub_t *sub);
 static void ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op);
 static ngx_rtprop_session_t *ngx_rtprop_hub_session(ngx_rtprop_hub_t *hub,
     ngx_str_t *channel, u_char *id, ngx_rtprop_sub_t **sub);
@@ -267,6 +270,7 @@ ngx_rtprop_hub_sub_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 
     ngx_queue_remove(&sub->queue);
     ngx_queue_remove(&sub->link);
+    json_decref(sub->data);
     ngx_free(sub);
 
     ch->nsubs--;
@@ -345,6 +349,8 @@ ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 }
 
 
+/* What was joined before may have been left, or expelled, meanwhile. */
+
 static void
 ngx_rtprop_hub_joined(ngx_rtprop_op_t *op)
 {
@@ -368,25 +374,43 @@ ngx_rtprop_hub_joined(ngx_rtprop_op_t *op)
         return;
     }
 
-    if (op->rc != NGX_OK) {
+    if (join->had) {
+        join->sub = ngx_rtprop_hub_sub(hub, join->cmd->session,
+                                       &join->history.channel);
+        ngx_rtprop_hub_rejoined(join);
 
-        if (join->history.subscribe) {
-            ngx_rtprop_hub_sub_remove(hub, join->sub);
-
-        } else {
-            join->sub->kinds = join->had;
-        }
-
-        join->sub = NULL;
-        join->done(join);
-        return;
-    }
-
-    if (join->history.subscribe) {
+    } else if (op->rc == NGX_OK) {
         ngx_rtprop_hub_placed(join->sub, &join->history);
+
+    } else {
+        ngx_rtprop_hub_sub_remove(hub, join->sub);
+        join->sub = NULL;
     }
 
     join->done(join);
+}
+
+
+/* What the session was sent is where it stands, not where the channel is. */
+
+static void
+ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join)
+{
+    ngx_rtprop_sub_t  *sub;
+
+    sub = join->sub;
+
+    if (sub == NULL) {
+        join->history.op.rc = (join->history.op.rc == NGX_OK)
+                              ? NGX_BUSY : join->history.op.rc;
+
+    } else if (join->history.op.rc != NGX_OK) {
+        sub->kinds = join->had;
+
+    } else if (!sub->pending && sub->channel->epoch) {
+        join->history.epoch = sub->channel->epoch;
+        join->history.offset = sub->offset;
+    }
 }
 
 
@@ -428,7 +452,21 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
         }
     }
 
+    ngx_rtprop_hub_listen(hub, sub);
+}
+
+
+/* From now on it hears what comes, after what came while it was pending. */
+
+static void
+ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
+{
     sub->pending = 0;
+
+    if (sub->expelled) {
+        ngx_rtprop_hub_sub_leave(hub, sub);
+        return;
+    }
 
     if (sub->channel->offset > sub->offset) {
         ngx_rtprop_hub_reread(hub, sub->channel, sub->offset);
@@ -436,27 +474,12 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 }
 
 
-/*
- * A session that hears the channel already may be about to get what the engine
- * has counted: it stands where this worker has delivered up to.
- */
-
 void
 ngx_rtprop_hub_position(ngx_rtprop_join_t *join, ngx_rtprop_position_t *pos)
 {
-    ngx_rtprop_channel_t  *ch;
-
     pos->channel = join->history.channel;
     pos->epoch = join->history.epoch;
     pos->offset = join->history.offset;
-
-    if (join->had && join->cmd->session && join->sub) {
-        ch = join->sub->channel;
-
-        if (ch->epoch == pos->epoch && ch->offset < pos->offset) {
-            pos->offset = ch->offset;
-        }
-    }
 }
 
 
@@ -557,14 +580,13 @@ ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
         ngx_rtprop_hub_placed(sub, &o->history);
     }
 
-    sub->pending = 0;
-
     pos.channel = o->history.channel;
     pos.epoch = o->history.epoch;
     pos.offset = o->history.offset;
 
     s->protocol->open(s, &pos);
 
+    ngx_rtprop_hub_listen(o->hub, sub);
     ngx_rtprop_hub_free_pool(o->hub, op->pool);
 }
 

@@ -250,7 +250,7 @@ ngx_rtprop_hub_resume_place(json_t *place, ngx_rtprop_resume_t *resume)
 
 /*
  * The session's own channel: live since the session opened (sub->start), so
- * what lies between the client's place and that is what it missed.
+ * what lies between the client's place and that is what it missed; once.
  */
 
 static void
@@ -320,6 +320,11 @@ ngx_rtprop_hub_resume_user_read(ngx_rtprop_op_t *op)
         if (ev->offset <= sub->start) {
             join->replayed += ngx_rtprop_hub_send_event(hub, sub, ev);
         }
+    }
+
+    if (sub) {
+        sub->start = 0;
+        join->history.offset = sub->offset;
     }
 
     ngx_rtprop_resume_done(resume, join, NULL);

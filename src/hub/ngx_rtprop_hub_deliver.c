@@ -62,8 +62,8 @@ static void ngx_rtprop_hub_item_send(ngx_rtprop_hub_t *hub,
     ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
 static ngx_rtprop_frame_t *ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub,
     ngx_rtprop_hub_item_t *item, ngx_rtprop_session_t *s);
-static void ngx_rtprop_hub_receipts(ngx_rtprop_hub_batch_t *b,
-    ngx_rtprop_channel_t *ch, ngx_rtprop_sub_t *sub);
+static void ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
 static ngx_uint_t ngx_rtprop_hub_concerns(ngx_rtprop_event_t *ev,
     ngx_rtprop_session_t *s, ngx_uint_t kinds);
 static ngx_uint_t ngx_rtprop_hub_is_user(ngx_str_t *user,
@@ -75,8 +75,9 @@ static void ngx_rtprop_hub_kicked(ngx_rtprop_channel_t *ch, json_t *reason);
 static void ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, json_t *users);
 static void ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op);
+static void ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
 static void ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch);
-static uint64_t ngx_rtprop_hub_usec(void);
 
 
 static ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[] = {
@@ -155,17 +156,19 @@ ngx_rtprop_hub_batch(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *events,
 
         ngx_rtprop_hub_fan_out(b, ch);
 
-        ch->first = -1;
-        ch->last = -1;
+        /* "first" keeps the channel while it is read again */
 
         if (ch->behind && !ch->reading) {
             ngx_rtprop_hub_reread(b->hub, ch, ch->offset);
         }
 
+        ch->first = -1;
+        ch->last = -1;
+
         ngx_rtprop_hub_channel_release(b->hub, ch);
     }
 
-    now = ngx_rtprop_hub_usec();
+    now = ngx_rtprop_usec();
 
     for (i = 0; i < b->nitems; i++) {
         if (b->items[i].ev->arrived && now > b->items[i].ev->arrived) {
@@ -364,8 +367,8 @@ ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch)
             }
         }
 
-        if (receipt) {
-            ngx_rtprop_hub_receipts(b, ch, sub);
+        for (i = receipt ? ch->first : -1; i != -1; i = b->items[i].next) {
+            ngx_rtprop_hub_receipt(b->hub, &b->items[i], sub);
         }
     }
 
@@ -413,6 +416,10 @@ ngx_rtprop_hub_joined_frame(ngx_rtprop_hub_batch_t *b,
         f = b->items[ch->first].frames[variant];
 
         return f ? ngx_rtprop_frame_ref(f) : NULL;
+    }
+
+    if (len == 0) {
+        return NULL;
     }
 
     f = ngx_rtprop_frame_create(len);
@@ -510,36 +517,27 @@ ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
 /* Tells the kind of the first receiver, other than the author, that reads. */
 
 static void
-ngx_rtprop_hub_receipts(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch,
+ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
     ngx_rtprop_sub_t *sub)
 {
-    int32_t                 i;
-    ngx_rtprop_event_t     *ev;
-    ngx_rtprop_session_t   *s;
-    ngx_rtprop_hub_item_t  *item;
+    ngx_rtprop_kind_t     *kind;
+    ngx_rtprop_event_t    *ev;
+    ngx_rtprop_session_t  *s;
 
+    ev = item->ev;
     s = sub->session;
+    kind = sub->channel->kind;
 
-    if (ch->kind == NULL || ch->kind->delivered == NULL
-        || s->state != NGX_RTPROP_SESSION_OPEN || s->transport->backlog(s))
+    if (!item->receipt || kind == NULL || kind->delivered == NULL
+        || s->state != NGX_RTPROP_SESSION_OPEN || s->transport->backlog(s)
+        || ngx_rtprop_hub_is_user(&ev->user, s)
+        || !ngx_rtprop_hub_concerns(ev, s, sub->kinds))
     {
         return;
     }
 
-    for (i = ch->first; i != -1; i = b->items[i].next) {
-        item = &b->items[i];
-        ev = item->ev;
-
-        if (!item->receipt
-            || ngx_rtprop_hub_is_user(&ev->user, s)
-            || !ngx_rtprop_hub_concerns(ev, s, sub->kinds))
-        {
-            continue;
-        }
-
-        item->receipt = 0;
-        ch->kind->delivered(b->hub, ev, s, ch->kind->data);
-    }
+    item->receipt = 0;
+    kind->delivered(hub, ev, s, kind->data);
 }
 
 
@@ -710,10 +708,18 @@ ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
             id.data = (u_char *) json_string_value(user);
             id.len = json_string_length(user);
 
-            if (!sub->pending && ngx_rtprop_hub_is_user(&id, sub->session)) {
-                ngx_rtprop_hub_sub_leave(hub, sub);
-                break;
+            if (!ngx_rtprop_hub_is_user(&id, sub->session)) {
+                continue;
             }
+
+            if (sub->pending) {
+                sub->expelled = 1;
+
+            } else {
+                ngx_rtprop_hub_sub_leave(hub, sub);
+            }
+
+            break;
         }
     }
 
@@ -735,7 +741,10 @@ ngx_rtprop_hub_lost(ngx_rtprop_hub_t *hub)
     for (i = 0; i < hub->nbuckets; i++) {
         for (ch = hub->buckets[i]; ch; ch = next) {
             next = ch->next;
-            ngx_rtprop_hub_reread(hub, ch, ch->offset);
+
+            if (ch->epoch) {
+                ngx_rtprop_hub_reread(hub, ch, ch->offset);
+            }
         }
     }
 }
@@ -798,12 +807,10 @@ ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_hub_reread_t *r = op->data;
 
-    uint64_t                last;
-    ngx_uint_t              i;
-    ngx_queue_t            *q;
-    ngx_rtprop_hub_t       *hub;
-    ngx_rtprop_channel_t   *ch;
-    ngx_rtprop_hub_item_t   item;
+    uint64_t               last;
+    ngx_uint_t             i;
+    ngx_rtprop_hub_t      *hub;
+    ngx_rtprop_channel_t  *ch;
 
     hub = r->hub;
     ch = ngx_rtprop_hub_channel(hub, &r->history.channel);
@@ -823,29 +830,8 @@ ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op)
     }
 
     for (i = 0; i < r->history.nevents; i++) {
-        ngx_rtprop_hub_item_init(&item, &r->history.events[i]);
-        last = item.ev->offset;
-
-        if (item.ev->flags & NGX_RTPROP_EV_HIDDEN) {
-            continue;
-        }
-
-        for (q = ngx_queue_head(&ch->subs);
-             q != ngx_queue_sentinel(&ch->subs);
-             q = ngx_queue_next(q))
-        {
-            ngx_rtprop_sub_t  *sub;
-
-            sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-
-            if (!sub->pending && sub->session->state
-                                 == NGX_RTPROP_SESSION_OPEN)
-            {
-                ngx_rtprop_hub_item_send(hub, &item, sub);
-            }
-        }
-
-        ngx_rtprop_hub_item_free(&item);
+        ngx_rtprop_hub_resend(hub, ch, &r->history.events[i]);
+        last = r->history.events[i].offset;
     }
 
     ch->offset = ngx_max(ch->offset, last);
@@ -858,6 +844,38 @@ done:
 
     ngx_rtprop_hub_channel_release(hub, ch);
     ngx_rtprop_hub_free_pool(hub, op->pool);
+}
+
+
+static void
+ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    ngx_rtprop_event_t *ev)
+{
+    ngx_queue_t            *q;
+    ngx_rtprop_sub_t       *sub;
+    ngx_rtprop_hub_item_t   item;
+
+    if (ev->flags & NGX_RTPROP_EV_HIDDEN) {
+        return;
+    }
+
+    ngx_rtprop_hub_item_init(&item, ev);
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+
+        if (!sub->pending && sub->session->state == NGX_RTPROP_SESSION_OPEN
+            && ev->offset > sub->offset)
+        {
+            ngx_rtprop_hub_item_send(hub, &item, sub);
+            ngx_rtprop_hub_receipt(hub, &item, sub);
+        }
+    }
+
+    ngx_rtprop_hub_item_free(&item);
 }
 
 
@@ -925,15 +943,4 @@ ngx_rtprop_hub_event_copy(ngx_pool_t *pool, ngx_rtprop_event_t *dst,
     ngx_memcpy(p, src->alt_payload.data, src->alt_payload.len);
 
     return NGX_OK;
-}
-
-
-static uint64_t
-ngx_rtprop_hub_usec(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
