@@ -6,6 +6,7 @@
 
 #include "src/features/chat/rtprop_chat.c"
 #include "src/features/chat/rtprop_chat_doc.c"
+#include "src/features/chat/rtprop_chat_memory.c"
 #include "src/features/chat/rtprop_chat_message.c"
 #include "src/base/rtprop_json.c"
 #include "src/base/rtprop_json_write.c"
@@ -160,17 +161,11 @@ test_participants(void)
            "{\"id\":\"dora\",\"name\":\"Dora\",\"avatar\":null,"
            "\"role\":null}", "with what the token knows");
 
-    reads(doc, "ben", 5);
-    reads(doc, "cleo", 5);
-
     is_int(put(doc, "{\"participants\":[\"ben\",5],\"title\":\"New\"}",
                &removed), RTPROP_OK, "a resource replaces the whole");
     is_str(removed, "[\"anna\",\"cleo\",\"dora\"]", "and tells who is out");
     user = str("5");
     ok(rtprop_chat_participant(doc, &user) != NULL, "an id may be a number");
-    is_int(mark(doc, "ben"), 5, "who stays has still read what he had");
-    is_int(mark(doc, "cleo"), 0, "who is out has not");
-    is_int(mark(doc, "5"), 0, "nor has who is new");
     ok(json_is_null(json_object_get(doc, "property_id")),
        "what is left out is gone");
 
@@ -204,26 +199,56 @@ static void
 test_reading(void)
 {
     size_t         i;
-    json_t        *doc;
+    char           name[16];
+    json_t        *marks, *again;
     uint64_t       id;
-    rtprop_str_t   s;
+    rtprop_str_t   s, text;
+
+    static const char  *broken[] = {
+        "[]", "1", "{", "{\"a\":1}", "{\"a\":[1]}", "{\"a\":[1,\"x\"]}",
+    };
 
     static const char  *bad[] = {
         "", "0", "07", "-1", "1.0", " 1", "1 ", "x", "0x1",
         "12345678901234567890", "99999999999999999999999999999999999999",
     };
 
-    doc = conversation();
+    marks = rtprop_chat_marks(NULL, 0);
 
-    is_int(mark(doc, "ben"), 0, "at first nothing is read");
-    is_int(reads(doc, "ben", 20), RTPROP_OK, "a message is");
-    is_int(mark(doc, "ben"), 20, "and marked");
-    is_int(reads(doc, "ben", 20), RTPROP_AGAIN, "marked again: no change");
-    is_int(reads(doc, "ben", 19), RTPROP_AGAIN, "a mark never goes back");
-    is_int(mark(doc, "ben"), 20, "it stands");
-    is_int(reads(doc, "ben", 21), RTPROP_OK, "it goes on");
-    is_int(mark(doc, "anna"), 0, "others have their own");
-    json_decref(doc);
+    is_int(mark(marks, "ben"), 0, "at first nothing is read");
+    is_int(reads(marks, "ben", 20), RTPROP_OK, "a message is");
+    is_int(mark(marks, "ben"), 20, "and marked");
+    is_int(reads(marks, "ben", 20), RTPROP_AGAIN, "marked again: no change");
+    is_int(reads(marks, "ben", 19), RTPROP_AGAIN, "a mark never goes back");
+    is_int(mark(marks, "ben"), 20, "it stands");
+    is_int(reads(marks, "ben", 21), RTPROP_OK, "it goes on");
+    is_int(mark(marks, "anna"), 0, "others have their own");
+
+    rtprop_json_dump(marks, &text);
+    again = rtprop_chat_marks(text.data, text.len);
+    ok(json_equal(marks, again), "marks are read again");
+    free(text.data);
+    json_decref(again);
+
+    for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        ok(rtprop_chat_marks((const unsigned char *) broken[i],
+                             strlen(broken[i]))
+           == NULL, "'%s' are none", broken[i]);
+    }
+
+    for (i = 1; i < RTPROP_CHAT_MARKS; i++) {
+        sprintf(name, "u%zu", i);
+        reads(marks, name, i + 100);
+    }
+
+    is_int(json_object_size(marks), RTPROP_CHAT_MARKS, "there is a bound");
+    is_int(reads(marks, "u1", 5000), RTPROP_OK, "who is in it goes on");
+    is_int(mark(marks, "ben"), 21, "and displaces nobody");
+    is_int(reads(marks, "new", 5000), RTPROP_OK, "another one");
+    is_int(json_object_size(marks), RTPROP_CHAT_MARKS, "has a place");
+    is_int(mark(marks, "ben"), 0, "of who has read the least");
+    is_int(mark(marks, "u2"), 102, "and of nobody else");
+    json_decref(marks);
 
     s = str("1234567890123456789");
     is_int(rtprop_chat_message_id(&s, &id), RTPROP_OK, "an id is a number");
@@ -333,6 +358,116 @@ test_attachments(void)
 }
 
 
+static rtprop_chat_message_t
+message(uint64_t id, const char *client, int64_t at)
+{
+    rtprop_chat_message_t  m;
+
+    memset(&m, 0, sizeof(m));
+    m.id = id;
+    m.client_message_id = str(client);
+    m.created_at = at;
+
+    return m;
+}
+
+
+static void
+test_sent(void)
+{
+    size_t                  i, len;
+    char                    client[RTPROP_JSON_ID_MAX + 1];
+    rtprop_str_t            text;
+    rtprop_chat_message_t   m;
+
+    static unsigned char    buf[2][RTPROP_CHAT_SENT_LEN];
+    static const char      *bad[] = {
+        "", "1", "1 2", "1 2 3", "1 2 3 ", "1 2 3 ab", "1 2 3 abc", "x 2 1 a\n",
+        "1 2 999999999999999999999 a\n", "1 2 129 a\n", " 1 2 1 a\n",
+    };
+
+    text = str("");
+    m = message(5, "a b", NOW);
+    ok(!rtprop_chat_sent_find(&text, &m, NOW), "nothing was sent yet");
+
+    text.len = rtprop_chat_sent_add(&text, &m, buf[0]);
+    text.data = buf[0];
+
+    m = message(6, "a b", NOW + 100);
+    ok(rtprop_chat_sent_find(&text, &m, NOW + 100), "sent again it is known");
+    is_int(m.id, 5, "by the first one's id");
+    is_int(m.created_at, NOW, "and time");
+
+    m = message(6, "a", NOW + 100);
+    ok(!rtprop_chat_sent_find(&text, &m, NOW + 100), "another one is not");
+    m = message(6, "a b", NOW);
+    ok(!rtprop_chat_sent_find(&text, &m, NOW + RTPROP_CHAT_SENT_MS),
+       "nor this one when its time is over");
+
+    m = message(7, "c", NOW + RTPROP_CHAT_SENT_MS);
+    text.len = rtprop_chat_sent_add(&text, &m, buf[1]);
+    is_mem(buf[1], text.len, "7 1772359800000 1 c\n", 20,
+           "which is then forgotten");
+
+    memset(client, 'x', RTPROP_JSON_ID_MAX);
+    client[RTPROP_JSON_ID_MAX] = '\0';
+    text.len = 0;
+    len = 0;
+
+    for (i = 0; i < RTPROP_CHAT_SENT + 3; i++) {
+        client[0] = 'A' + i;
+        m = message(INT64_MAX - i, client, NOW + i);
+        text.len = rtprop_chat_sent_add(&text, &m, buf[i % 2]);
+        text.data = buf[i % 2];
+        len = text.len > len ? text.len : len;
+    }
+
+    ok(len <= RTPROP_CHAT_SENT_LEN, "the longest ids have room");
+
+    for (i = 0; i < RTPROP_CHAT_SENT + 3; i++) {
+        client[0] = 'A' + i;
+        m = message(1, client, NOW);
+        ok(rtprop_chat_sent_find(&text, &m, NOW) == (i >= 3),
+           "the last ones are known: %zu", i);
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        text = str(bad[i]);
+        m = message(1, "a", NOW);
+        ok(!rtprop_chat_sent_find(&text, &m, NOW), "broken text %zu", i);
+    }
+}
+
+
+static void
+test_person(void)
+{
+    json_t                *known;
+    rtprop_chat_person_t   p;
+
+    known = json("{\"id\":\"u\",\"name\":\"Known\",\"avatar\":\"/k\"}");
+
+    memset(&p, 0, sizeof(p));
+    p.id = str("u");
+    rtprop_chat_complete(&p, NULL);
+    is_mem(p.name.data, p.name.len, "u", 1, "without a name it is the id");
+    ok(p.avatar.data == NULL, "and there is no avatar");
+
+    p.name = str("");
+    rtprop_chat_complete(&p, known);
+    is_mem(p.name.data, p.name.len, "Known", 5, "else what is known");
+    is_mem(p.avatar.data, p.avatar.len, "/k", 2, "of name and avatar");
+
+    p.name = str("Token's");
+    p.avatar = str("/t");
+    rtprop_chat_complete(&p, known);
+    is_mem(p.name.data, p.name.len, "Token's", 7, "the token knows better");
+    is_mem(p.avatar.data, p.avatar.len, "/t", 2, "both");
+
+    json_decref(known);
+}
+
+
 static void
 test_typing(void)
 {
@@ -374,15 +509,12 @@ test_document(void)
 
     static const char  *bad[] = {
         "", "[]", "{}", "{\"format\":2}", "{\"format\":1}",
-        "{\"format\":1,\"participants\":[{}],\"marks\":{}}",
-        "{\"format\":1,\"participants\":[1],\"marks\":{}}",
-        "{\"format\":1,\"participants\":[],\"marks\":{\"a\":[1]}}",
-        "{\"format\":1,\"participants\":[],\"marks\":[]}",
+        "{\"format\":1,\"participants\":{}}",
+        "{\"format\":1,\"participants\":[{}]}",
+        "{\"format\":1,\"participants\":[1]}",
     };
 
     doc = conversation();
-    reads(doc, "cleo", 7);
-
     rtprop_json_dump(doc, &text);
     again = rtprop_chat_parse(text.data, text.len);
     ok(json_equal(doc, again), "a document is read again");
@@ -462,6 +594,8 @@ main(void)
     test_reading();
     test_content();
     test_attachments();
+    test_sent();
+    test_person();
     test_typing();
     test_document();
     test_payloads();

@@ -1,5 +1,5 @@
 /*
- * Messages: sent, delivered, read, and read again.
+ * Messages: sent, read, and read again.
  */
 
 #include "base/rtprop_json.h"
@@ -10,7 +10,7 @@
 
 typedef struct {
     ngx_rtprop_publish_t        publish;
-    ngx_rtprop_state_t          once;       /* with a client_message_id */
+    ngx_rtprop_update_t         once;       /* with a client_message_id */
     ngx_rtprop_event_t          event;
     ngx_rtprop_cmd_t           *cmd;
     rtprop_chat_message_t       message;
@@ -24,7 +24,6 @@ typedef struct {
     ngx_str_t                   id;         /* of the conversation */
     ngx_str_t                   message;
     uint64_t                    message_id;
-    const char                 *code;
 } ngx_rtprop_chat_read_t;
 
 
@@ -36,19 +35,12 @@ typedef struct {
 } ngx_rtprop_chat_page_t;
 
 
-typedef struct {
-    ngx_rtprop_lease_t          lease;
-    ngx_rtprop_hub_t           *hub;
-    ngx_str_t                   id;         /* of the conversation */
-    ngx_str_t                   author;
-    ngx_str_t                   user;
-    uint64_t                    message;
-} ngx_rtprop_chat_receipt_t;
-
-
-static ngx_int_t ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m);
+static ngx_int_t ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m);
 static void ngx_rtprop_chat_sent(ngx_rtprop_op_t *op);
-static void ngx_rtprop_chat_sent_once(ngx_rtprop_op_t *op);
+static ngx_int_t ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m);
+static ngx_int_t ngx_rtprop_chat_once_apply(ngx_rtprop_update_t *update,
+    ngx_str_t *text, uint64_t version, int64_t now);
+static void ngx_rtprop_chat_once_done(ngx_rtprop_update_t *update);
 static void ngx_rtprop_chat_ack(ngx_rtprop_chat_send_t *m);
 static ngx_int_t ngx_rtprop_chat_read_apply(ngx_rtprop_update_t *update,
     ngx_str_t *text, uint64_t version, int64_t now);
@@ -59,18 +51,16 @@ static void ngx_rtprop_chat_history_right(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_history_read(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_page_start(ngx_rtprop_cmd_t *cmd,
     ngx_rtprop_chat_page_t *page, rtprop_value_t *args);
-static void ngx_rtprop_chat_receipt(ngx_rtprop_op_t *op);
 
 
 void
-ngx_rtprop_chat_person(rtprop_identity_t *user, rtprop_chat_person_t *person)
+ngx_rtprop_chat_person(rtprop_identity_t *user, ngx_rtprop_sub_t *sub,
+    rtprop_chat_person_t *person)
 {
     rtprop_str_t  s;
 
     person->id = rtprop_identity_id(user);
-
-    s = rtprop_identity_name(user);
-    person->name = s.len ? s : person->id;
+    person->name = rtprop_identity_name(user);
 
     s = rtprop_identity_avatar(user);
     person->avatar.len = s.len;
@@ -79,6 +69,8 @@ ngx_rtprop_chat_person(rtprop_identity_t *user, rtprop_chat_person_t *person)
     s = rtprop_identity_role(user);
     person->role.len = s.len;
     person->role.data = s.len ? s.data : NULL;
+
+    rtprop_chat_complete(person, sub ? sub->data : NULL);
 }
 
 
@@ -88,11 +80,10 @@ void
 ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
 {
     ngx_str_t                id;
-    ngx_rtprop_hub_t        *hub;
     rtprop_invalid_t         why;
+    ngx_rtprop_sub_t        *sub;
     ngx_rtprop_chat_send_t  *m;
 
-    hub = cmd->worker->hub;
     m = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_chat_send_t));
     id = ngx_rtprop_chat_str(cmd->args[0].str);
 
@@ -105,7 +96,10 @@ ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
-    if (ngx_rtprop_hub_sub(hub, cmd->session, &m->event.channel) == NULL) {
+    sub = ngx_rtprop_hub_sub(cmd->worker->hub, cmd->session,
+                             &m->event.channel);
+
+    if (sub == NULL) {
         ngx_rtprop_refuse(cmd, "not_joined", "join the conversation first",
                           NULL);
         return;
@@ -119,30 +113,15 @@ ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
+    ngx_rtprop_chat_stop_typing(cmd->data, cmd->session, &id);
+
     m->cmd = cmd;
-    m->message.id = ngx_rtprop_hub_id(hub);
-    m->message.created_at = ngx_rtprop_now();
-    m->message.conversation_id = cmd->args[0].str;
-    m->message.content = cmd->args[1].str;
-    m->message.attachments = cmd->args[2].json;
-    m->message.client_message_id = cmd->args[3].str;
-    ngx_rtprop_chat_person(cmd->user, &m->message.from);
+    ngx_rtprop_chat_person(cmd->user, sub, &m->message.from);
 
-    ngx_str_set(&m->event.type, "chat:new_message");
-    m->event.id = m->message.id;
-    m->event.user = ngx_rtprop_chat_str(m->message.from.id);
-    m->event.flags = NGX_RTPROP_EV_RECEIPT;
-    m->event.arrived = cmd->arrived;
-
-    if (ngx_rtprop_hub_dump(cmd->pool, rtprop_chat_message(&m->message),
-                            &m->event.payload)
-        != NGX_OK)
-    {
+    if (ngx_rtprop_chat_send_event(m) != NGX_OK) {
         ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
         return;
     }
-
-    ngx_rtprop_chat_stop_typing(cmd->data, cmd->session, &id);
 
     if (m->message.client_message_id.len) {
 
@@ -159,61 +138,32 @@ ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
     m->publish.events = &m->event;
     m->publish.nevents = 1;
 
-    ngx_rtprop_hub_publish_op(hub, &m->publish);
+    ngx_rtprop_hub_publish_op(cmd->worker->hub, &m->publish);
 }
 
 
-/*
- * The message goes out in the step that writes down its client_message_id, so
- * a client that sends it again, over whatever connection, gets the first one's
- * acknowledgement and nobody hears it twice.
- */
-
 static ngx_int_t
-ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m)
+ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m)
 {
-    u_char               *p;
-    size_t                len;
-    rtprop_str_t         *client, *user;
-    ngx_rtprop_cmd_t     *cmd;
-    ngx_rtprop_engine_t  *e;
+    ngx_rtprop_cmd_t  *cmd;
 
     cmd = m->cmd;
-    client = &m->message.client_message_id;
-    user = &m->message.from.id;
 
-    len = sizeof("sent::::") + NGX_INT_T_LEN + m->event.channel.len
-          + user->len + client->len;
+    m->message.id = ngx_rtprop_hub_id(cmd->worker->hub);
+    m->message.created_at = ngx_rtprop_now();
+    m->message.conversation_id = cmd->args[0].str;
+    m->message.content = cmd->args[1].str;
+    m->message.attachments = cmd->args[2].json;
+    m->message.client_message_id = cmd->args[3].str;
 
-    m->once.key.data = ngx_pnalloc(cmd->pool, len);
-    m->once.value.data = ngx_pnalloc(cmd->pool, 2 * NGX_INT64_LEN + 4);
+    ngx_str_set(&m->event.type, "chat:new_message");
+    m->event.id = m->message.id;
+    m->event.user = ngx_rtprop_chat_str(m->message.from.id);
+    m->event.flags = NGX_RTPROP_EV_RECEIPT;
+    m->event.arrived = cmd->arrived;
 
-    if (m->once.key.data == NULL || m->once.value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_sprintf(m->once.key.data, "sent:%V:%uz:", &m->event.channel,
-                    user->len);
-    p = ngx_cpymem(p, user->data, user->len);
-    *p++ = ':';
-    p = ngx_cpymem(p, client->data, client->len);
-    m->once.key.len = p - m->once.key.data;
-
-    p = ngx_sprintf(m->once.value.data, "[%uL,%L]", m->message.id,
-                    m->message.created_at);
-    m->once.value.len = p - m->once.value.data;
-
-    m->once.op.done = ngx_rtprop_chat_sent_once;
-    m->once.op.data = m;
-    m->once.op.pool = cmd->pool;
-    m->once.ttl = NGX_RTPROP_CHAT_RETRY;
-    m->once.events = &m->event;
-    m->once.nevents = 1;
-
-    e = cmd->worker->engine;
-    e->state_put(e, &m->once);
-
-    return NGX_OK;
+    return ngx_rtprop_hub_dump(cmd->pool, rtprop_chat_message(&m->message),
+                               &m->event.payload);
 }
 
 
@@ -231,22 +181,83 @@ ngx_rtprop_chat_sent(ngx_rtprop_op_t *op)
 }
 
 
-static void
-ngx_rtprop_chat_sent_once(ngx_rtprop_op_t *op)
+/*
+ * The message goes out in the step that writes down its client_message_id, so
+ * a client that sends it again, over whatever connection, gets the first one's
+ * acknowledgement and nobody hears it twice.
+ */
+
+static ngx_int_t
+ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m)
 {
-    ngx_rtprop_chat_send_t *m = op->data;
+    u_char            *p;
+    ngx_str_t          user;
+    ngx_rtprop_cmd_t  *cmd;
 
-    json_t  *first;
+    cmd = m->cmd;
+    user = ngx_rtprop_chat_str(m->message.from.id);
 
-    if (op->rc == NGX_DECLINED) {
-        first = json_loadb((char *) m->once.value.data, m->once.value.len, 0,
-                           NULL);
-        m->message.id = json_integer_value(json_array_get(first, 0));
-        m->message.created_at = json_integer_value(json_array_get(first, 1));
-        json_decref(first);
+    p = ngx_pnalloc(cmd->pool, sizeof("sent:::") + NGX_INT_T_LEN + user.len
+                               + m->event.channel.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
-    } else if (op->rc != NGX_OK) {
-        ngx_rtprop_refuse_rc(m->cmd, op->rc);
+    m->once.state.key.data = p;
+    m->once.state.key.len = ngx_sprintf(p, "sent:%uz:%V:%V", user.len, &user,
+                                        &m->event.channel)
+                            - p;
+
+    m->once.state.op.pool = cmd->pool;
+    m->once.state.ttl = RTPROP_CHAT_SENT_MS;
+    m->once.apply = ngx_rtprop_chat_once_apply;
+    m->once.done = ngx_rtprop_chat_once_done;
+    m->once.data = m;
+
+    ngx_rtprop_hub_update(cmd->worker->hub, &m->once);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtprop_chat_once_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
+    uint64_t version, int64_t now)
+{
+    u_char                   buf[RTPROP_CHAT_SENT_LEN];
+    rtprop_str_t             sent;
+    ngx_rtprop_chat_send_t  *m;
+
+    m = update->data;
+    sent = ngx_rtprop_chat_pure(text);
+
+    if (rtprop_chat_sent_find(&sent, &m->message, now)) {
+        return NGX_DONE;
+    }
+
+    update->value.len = rtprop_chat_sent_add(&sent, &m->message, buf);
+    update->value.data = ngx_pnalloc(m->cmd->pool, update->value.len);
+
+    if (update->value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(update->value.data, buf, update->value.len);
+
+    update->events = &m->event;
+    update->nevents = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_rtprop_chat_once_done(ngx_rtprop_update_t *update)
+{
+    ngx_rtprop_chat_send_t *m = update->data;
+
+    if (update->rc != NGX_OK) {
+        ngx_rtprop_refuse_rc(m->cmd, update->rc);
         return;
     }
 
@@ -321,8 +332,15 @@ ngx_rtprop_chat_mark_read(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
+    if (ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_CHAT_MARKS,
+                                    &r->event.channel, &r->update.state.key)
+        != NGX_OK)
+    {
+        ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
+        return;
+    }
+
     r->update.state.op.pool = cmd->pool;
-    r->update.state.key = r->event.channel;
     r->update.apply = ngx_rtprop_chat_read_apply;
     r->update.done = ngx_rtprop_chat_read_done;
     r->update.data = r;
@@ -336,33 +354,23 @@ ngx_rtprop_chat_read_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
     uint64_t version, int64_t now)
 {
     int                      rc;
-    json_t                  *doc;
+    json_t                  *marks;
     rtprop_str_t             user;
     ngx_rtprop_chat_read_t  *r;
 
     r = update->data;
     user = rtprop_identity_id(r->cmd->user);
-    doc = version ? rtprop_chat_parse(text->data, text->len) : NULL;
+    marks = rtprop_chat_marks(text->data, text->len);
 
-    if (doc == NULL || rtprop_chat_participant(doc, &user) == NULL) {
-        json_decref(doc);
-        r->code = "not_authorized";
-        return NGX_DECLINED;
-    }
-
-    rc = rtprop_chat_read(doc, &user, r->message_id, now);
-
-    if (rc == RTPROP_AGAIN) {
-        json_decref(doc);
-        return NGX_DONE;
-    }
+    rc = marks ? rtprop_chat_read(marks, &user, r->message_id, now)
+               : RTPROP_ERROR;
 
     if (rc != RTPROP_OK) {
-        json_decref(doc);
-        return NGX_ERROR;
+        json_decref(marks);
+        return rc == RTPROP_AGAIN ? NGX_DONE : NGX_ERROR;
     }
 
-    if (ngx_rtprop_hub_dump(update->state.op.pool, doc, &update->value)
+    if (ngx_rtprop_hub_dump(update->state.op.pool, marks, &update->value)
         != NGX_OK
         || ngx_rtprop_chat_read_event(r, now) != NGX_OK)
     {
@@ -412,16 +420,12 @@ ngx_rtprop_chat_read_done(ngx_rtprop_update_t *update)
 {
     ngx_rtprop_chat_read_t *r = update->data;
 
-    if (update->rc == NGX_OK) {
-        ngx_rtprop_ack(r->cmd, NULL);
-
-    } else if (r->code) {
-        ngx_rtprop_refuse(r->cmd, r->code,
-                          "you do not take part in this conversation", NULL);
-
-    } else {
+    if (update->rc != NGX_OK) {
         ngx_rtprop_refuse_rc(r->cmd, update->rc);
+        return;
     }
+
+    ngx_rtprop_ack(r->cmd, NULL);
 }
 
 
@@ -599,95 +603,4 @@ ngx_rtprop_chat_http_messages(ngx_rtprop_cmd_t *cmd)
     page->id = cmd->path[0];
 
     ngx_rtprop_chat_page_start(cmd, page, &cmd->args[0]);
-}
-
-
-/* ------------------------------------------------------------- delivered */
-
-/* Several workers may be first at once: a lease says which of them tells. */
-
-void
-ngx_rtprop_chat_delivered(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
-    ngx_rtprop_session_t *s, void *data)
-{
-    u_char                     *p;
-    ngx_str_t                   id;
-    ngx_pool_t                 *pool;
-    ngx_rtprop_chat_receipt_t  *r;
-
-    pool = ngx_rtprop_hub_pool(hub);
-
-    if (pool == NULL) {
-        return;
-    }
-
-    ngx_rtprop_hub_channel_id(&ev->channel, &id);
-
-    r = ngx_pcalloc(pool, sizeof(ngx_rtprop_chat_receipt_t));
-    p = ngx_pnalloc(pool, id.len + ev->user.len + s->user->id_len
-                          + sizeof("delivered:") + NGX_INT64_LEN);
-
-    if (r == NULL || p == NULL) {
-        ngx_rtprop_hub_free_pool(hub, pool);
-        return;
-    }
-
-    r->hub = hub;
-    r->message = ev->id;
-
-    r->id.len = id.len;
-    r->id.data = p;
-    p = ngx_cpymem(p, id.data, id.len);
-
-    r->author.len = ev->user.len;
-    r->author.data = p;
-    p = ngx_cpymem(p, ev->user.data, ev->user.len);
-
-    r->user.len = s->user->id_len;
-    r->user.data = p;
-    p = ngx_cpymem(p, s->user->data, s->user->id_len);
-
-    r->lease.name.data = p;
-    r->lease.name.len = ngx_sprintf(p, "delivered:%uL", ev->id) - p;
-    r->lease.ttl = 10000;
-    r->lease.op.done = ngx_rtprop_chat_receipt;
-    r->lease.op.data = r;
-    r->lease.op.pool = pool;
-
-    hub->engine->lease(hub->engine, &r->lease);
-}
-
-
-static void
-ngx_rtprop_chat_receipt(ngx_rtprop_op_t *op)
-{
-    ngx_rtprop_chat_receipt_t *r = op->data;
-
-    u_char              id[NGX_INT64_LEN];
-    size_t              len;
-    ngx_rtprop_event_t  ev;
-
-    if (op->rc != NGX_OK) {
-        ngx_rtprop_hub_free_pool(r->hub, op->pool);
-        return;
-    }
-
-    ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
-    ngx_str_set(&ev.type, "chat:delivered");
-    ev.flags = NGX_RTPROP_EV_VOLATILE;
-    len = ngx_sprintf(id, "%uL", r->message) - id;
-
-    if (ngx_rtprop_hub_channel_name(op->pool, "user", &r->author, &ev.channel)
-        == NGX_OK)
-    {
-        (void) ngx_rtprop_hub_publish(r->hub, &ev,
-                          json_pack("{s:s%, s:s%, s:s%}",
-                                    "conversation_id", (char *) r->id.data,
-                                    r->id.len,
-                                    "message_id", (char *) id, len,
-                                    "user_id", (char *) r->user.data,
-                                    r->user.len));
-    }
-
-    ngx_rtprop_hub_free_pool(r->hub, op->pool);
 }

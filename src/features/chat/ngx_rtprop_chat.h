@@ -4,6 +4,7 @@
  *     ngx_rtprop_chat_module.c    what is registered
  *     ngx_rtprop_chat_join.c      chat:join, resume
  *     ngx_rtprop_chat.c           messages, read marks, history
+ *     ngx_rtprop_chat_receipt.c   chat:delivered
  *     ngx_rtprop_chat_people.c    typing, leaving, online and offline
  *     ngx_rtprop_chat_http.c      the resources
  *     rtprop_chat*.c              the rules
@@ -20,7 +21,6 @@
 #define NGX_RTPROP_CHAT_PREFIX   "conversation"
 #define NGX_RTPROP_CHAT_LIMIT    50         /* messages replayed by default */
 #define NGX_RTPROP_CHAT_KEEP     1000       /* newest ones that are counted */
-#define NGX_RTPROP_CHAT_RETRY    120000     /* ms a client_message_id holds */
 #define NGX_RTPROP_CHAT_TYPISTS  4096       /* of one worker */
 
 
@@ -67,11 +67,19 @@ void ngx_rtprop_chat_offline(ngx_rtprop_hub_t *hub, ngx_str_t *user,
 
 
 /*
- * The user's person from an identity: strings borrowed from it; a name that it
- * lacks is the id.
+ * The user's person: strings borrowed from the identity and, for what the token
+ * does not tell, from his subscription (or NULL); without a name it is the id.
  */
-void ngx_rtprop_chat_person(rtprop_identity_t *user,
+void ngx_rtprop_chat_person(rtprop_identity_t *user, ngx_rtprop_sub_t *sub,
     rtprop_chat_person_t *person);
+
+
+/*
+ * The user has got these events of the conversation's channel, in their order:
+ * tells the authors of messages of whose delivery they have not heard.
+ */
+void ngx_rtprop_chat_receipts(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    rtprop_identity_t *user, ngx_rtprop_event_t *events, ngx_uint_t n);
 
 
 /*
@@ -81,6 +89,13 @@ void ngx_rtprop_chat_person(rtprop_identity_t *user,
 void ngx_rtprop_chat_tell(ngx_rtprop_hub_t *hub, const char *type,
     ngx_str_t *id, ngx_str_t *user, rtprop_str_t *name);
 
+/*
+ * Takes a session out of those present in a conversation; with the user's last
+ * one the others hear that he has left.
+ */
+void ngx_rtprop_chat_go(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
+    rtprop_str_t *name, u_char *session);
+
 /* Ends the session's typing in a conversation, telling the others. */
 void ngx_rtprop_chat_stop_typing(ngx_rtprop_chat_conf_t *conf,
     ngx_rtprop_session_t *s, ngx_str_t *id);
@@ -89,8 +104,9 @@ void ngx_rtprop_chat_stop_typing(ngx_rtprop_chat_conf_t *conf,
 void ngx_rtprop_chat_index(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     ngx_str_t *id, ngx_uint_t in);
 
-/* Key of when a user was last seen: ms as text. */
-#define NGX_RTPROP_CHAT_SEEN  "seen"
+/* Documents: when a user was last seen, ms as text; read marks of a channel. */
+#define NGX_RTPROP_CHAT_SEEN   "seen"
+#define NGX_RTPROP_CHAT_MARKS  "marks"
 
 
 static inline ngx_str_t

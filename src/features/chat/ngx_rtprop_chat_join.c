@@ -16,6 +16,7 @@ typedef struct {
     ngx_rtprop_state_t          seen;
     void                       *join;
     json_t                     *person;     /* of the answer, borrowed */
+    unsigned                    unnamed:1;
 } ngx_rtprop_chat_peer_t;
 
 
@@ -24,6 +25,7 @@ typedef struct {
     ngx_rtprop_update_t         update;
     ngx_rtprop_history_t        newest;
     ngx_rtprop_presence_t       presence;
+    ngx_rtprop_state_t          marks;
     ngx_rtprop_cmd_t           *cmd;
     ngx_rtprop_resume_t        *resume;     /* NULL: chat:join */
     ngx_str_t                   id;
@@ -33,6 +35,7 @@ typedef struct {
     json_t                     *doc;
     json_t                     *participants;   /* of the answer */
     ngx_uint_t                  peers;      /* that are being asked about */
+    uint64_t                    mark;       /* read up to this message */
     uint64_t                    last;
     ngx_uint_t                  unread;
     unsigned                    state:1;    /* chat:joined is to be sent */
@@ -47,9 +50,12 @@ static ngx_int_t ngx_rtprop_chat_join_right(ngx_rtprop_update_t *update,
 static ngx_int_t ngx_rtprop_chat_join_admit(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_place(ngx_rtprop_update_t *update);
 static void ngx_rtprop_chat_join_placed(ngx_rtprop_join_t *join);
+static json_t *ngx_rtprop_chat_join_self(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_snapshot(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_join_marks(ngx_rtprop_chat_join_t *j);
+static void ngx_rtprop_chat_join_marked(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_join_count(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_counted(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_join_tally(ngx_rtprop_chat_join_t *j,
@@ -58,9 +64,11 @@ static void ngx_rtprop_chat_join_peers(ngx_rtprop_chat_join_t *j);
 static ngx_int_t ngx_rtprop_chat_join_peer(ngx_rtprop_chat_join_t *j,
     json_t *person);
 static void ngx_rtprop_chat_join_online(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_join_name(ngx_rtprop_chat_peer_t *peer);
 static void ngx_rtprop_chat_join_seen(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_join_known(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j);
+static void ngx_rtprop_chat_join_finish(ngx_rtprop_chat_join_t *j);
 static json_t *ngx_rtprop_chat_joined(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_failed(ngx_rtprop_chat_join_t *j,
     ngx_int_t rc);
@@ -228,7 +236,7 @@ ngx_rtprop_chat_join_admit(ngx_rtprop_chat_join_t *j)
         }
     }
 
-    ngx_rtprop_chat_person(j->cmd->user, &person);
+    ngx_rtprop_chat_person(j->cmd->user, NULL, &person);
 
     rc = rtprop_chat_admit(j->doc, &person);
 
@@ -278,6 +286,10 @@ ngx_rtprop_chat_join_placed(ngx_rtprop_join_t *join)
         return;
     }
 
+    if (join->sub->data == NULL) {
+        join->sub->data = ngx_rtprop_chat_join_self(j);
+    }
+
     if (join->had || join->history.tail || join->history.recovered) {
         ngx_rtprop_chat_join_present(j);
         return;
@@ -297,6 +309,25 @@ ngx_rtprop_chat_join_placed(ngx_rtprop_join_t *join)
 
     e = j->cmd->worker->engine;
     e->history(e, &j->newest);
+}
+
+
+/* What the conversation knows of the user beyond the token, or NULL. */
+
+static json_t *
+ngx_rtprop_chat_join_self(ngx_rtprop_chat_join_t *j)
+{
+    rtprop_str_t  user;
+
+    if (rtprop_identity_name(j->cmd->user).len
+        && rtprop_identity_avatar(j->cmd->user).len)
+    {
+        return NULL;
+    }
+
+    user = rtprop_identity_id(j->cmd->user);
+
+    return json_incref(rtprop_chat_participant(j->doc, &user));
 }
 
 
@@ -327,22 +358,22 @@ ngx_rtprop_chat_join_snapshot(ngx_rtprop_op_t *op)
 static void
 ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j)
 {
-    rtprop_str_t          name;
-    ngx_rtprop_engine_t  *e;
+    ngx_rtprop_engine_t   *e;
+    rtprop_chat_person_t   person;
 
     if (j->join.had) {
-        ngx_rtprop_chat_join_count(j);
+        ngx_rtprop_chat_join_marks(j);
         return;
     }
 
-    name = rtprop_identity_name(j->cmd->user);
+    ngx_rtprop_chat_person(j->cmd->user, j->join.sub, &person);
 
     j->presence.op.done = ngx_rtprop_chat_join_came;
     j->presence.op.data = j;
     j->presence.op.pool = j->cmd->pool;
     j->presence.set = j->join.history.channel;
     j->presence.user = ngx_rtprop_chat_str(rtprop_identity_id(j->cmd->user));
-    j->presence.info = ngx_rtprop_chat_str(name);
+    j->presence.info = ngx_rtprop_chat_str(person.name);
     ngx_memcpy(j->presence.session, j->cmd->session_id,
                NGX_RTPROP_SESSION_ID);
 
@@ -351,17 +382,25 @@ ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j)
 }
 
 
+/* Whose connection went away meanwhile has left already. */
+
 static void
 ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_chat_join_t *j = op->data;
 
-    rtprop_chat_person_t  person;
+    rtprop_str_t  name;
+
+    name = ngx_rtprop_chat_pure(&j->presence.info);
 
     if (op->rc == NGX_OK && j->presence.changed) {
-        ngx_rtprop_chat_person(j->cmd->user, &person);
         ngx_rtprop_chat_tell(j->cmd->worker->hub, "chat:user_joined", &j->id,
-                             &j->presence.user, &person.name);
+                             &j->presence.user, &name);
+    }
+
+    if (op->rc == NGX_OK && j->cmd->session == NULL) {
+        ngx_rtprop_chat_go(j->cmd->worker->hub, &j->id, &j->presence.user,
+                           &name, j->cmd->session_id);
     }
 
     if (!j->state) {
@@ -369,31 +408,67 @@ ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op)
         return;
     }
 
-    ngx_rtprop_chat_join_count(j);
+    ngx_rtprop_chat_join_marks(j);
 }
 
 
 /* ----------------------------------------------------------------- known */
+
+static void
+ngx_rtprop_chat_join_marks(ngx_rtprop_chat_join_t *j)
+{
+    ngx_rtprop_engine_t  *e;
+
+    j->marks.op.done = ngx_rtprop_chat_join_marked;
+    j->marks.op.data = j;
+    j->marks.op.pool = j->cmd->pool;
+
+    if (ngx_rtprop_hub_channel_name(j->cmd->pool, NGX_RTPROP_CHAT_MARKS,
+                                    &j->join.history.channel, &j->marks.key)
+        != NGX_OK)
+    {
+        ngx_rtprop_chat_join_count(j);
+        return;
+    }
+
+    e = j->cmd->worker->engine;
+    e->state_get(e, &j->marks);
+}
+
+
+static void
+ngx_rtprop_chat_join_marked(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_join_t *j = op->data;
+
+    json_t        *marks;
+    rtprop_str_t   user;
+
+    if (op->rc == NGX_OK) {
+        user = rtprop_identity_id(j->cmd->user);
+        marks = rtprop_chat_marks(j->marks.value.data, j->marks.value.len);
+        j->mark = rtprop_chat_mark(marks, &user);
+        json_decref(marks);
+    }
+
+    ngx_rtprop_chat_join_count(j);
+}
+
 
 /* Unread messages are counted among those at hand, if they are enough. */
 
 static void
 ngx_rtprop_chat_join_count(ngx_rtprop_chat_join_t *j)
 {
-    uint64_t               mark;
-    rtprop_str_t           user;
     ngx_rtprop_event_t    *ev;
     ngx_rtprop_engine_t   *e;
     ngx_rtprop_history_t  *at_hand;
-
-    user = rtprop_identity_id(j->cmd->user);
-    mark = rtprop_chat_mark(j->doc, &user);
 
     at_hand = j->newest.op.done ? &j->newest : &j->join.history;
     ev = at_hand->events;
 
     if (!j->join.had && at_hand->tail
-        && (at_hand->nevents < at_hand->limit || ev[0].id <= mark))
+        && (at_hand->nevents < at_hand->limit || ev[0].id <= j->mark))
     {
         ngx_rtprop_chat_join_tally(j, ev, at_hand->nevents);
         ngx_rtprop_chat_join_peers(j);
@@ -428,22 +503,22 @@ ngx_rtprop_chat_join_counted(ngx_rtprop_op_t *op)
 }
 
 
+/* Ids of one millisecond may be out of order: the marked one ends it. */
+
 static void
 ngx_rtprop_chat_join_tally(ngx_rtprop_chat_join_t *j,
     ngx_rtprop_event_t *events, ngx_uint_t n)
 {
-    uint64_t      mark;
     rtprop_str_t  user;
 
     user = rtprop_identity_id(j->cmd->user);
-    mark = rtprop_chat_mark(j->doc, &user);
 
     if (n) {
         j->last = events[n - 1].id;
     }
 
-    while (n--) {
-        if (events[n].id > mark
+    while (n-- && events[n].id != j->mark) {
+        if (events[n].id > j->mark
             && !rtprop_str_eq(&user, (char *) events[n].user.data,
                               events[n].user.len))
         {
@@ -482,16 +557,17 @@ ngx_rtprop_chat_join_peers(ngx_rtprop_chat_join_t *j)
 static ngx_int_t
 ngx_rtprop_chat_join_peer(ngx_rtprop_chat_join_t *j, json_t *person)
 {
-    json_t                  *shown, *id;
+    json_t                  *shown, *id, *name;
     ngx_str_t                user;
     ngx_rtprop_engine_t     *e;
     ngx_rtprop_chat_peer_t  *peer;
 
     id = json_object_get(person, "id");
+    name = json_object_get(person, "name");
 
     peer = ngx_pcalloc(j->cmd->pool, sizeof(ngx_rtprop_chat_peer_t));
     shown = json_pack("{s:O, s:O, s:b, s:n}", "id", id,
-                      "name", json_object_get(person, "name"),
+                      "name", json_string_length(name) ? name : id,
                       "online", 0, "last_seen");
 
     if (peer == NULL || json_array_append_new(j->participants, shown) != 0) {
@@ -503,11 +579,13 @@ ngx_rtprop_chat_join_peer(ngx_rtprop_chat_join_t *j, json_t *person)
 
     peer->join = j;
     peer->person = shown;
+    peer->unnamed = (json_string_length(name) == 0);
 
     peer->members.op.done = ngx_rtprop_chat_join_online;
     peer->members.op.data = peer;
     peer->members.op.pool = j->cmd->pool;
     peer->members.user = user;
+    peer->members.limit = peer->unnamed;
     ngx_str_set(&peer->members.set, NGX_RTPROP_USERS);
 
     if (ngx_rtprop_hub_channel_name(j->cmd->pool, NGX_RTPROP_CHAT_SEEN, &user,
@@ -538,6 +616,10 @@ ngx_rtprop_chat_join_online(ngx_rtprop_op_t *op)
 
     if (op->rc == NGX_OK && peer->members.sessions) {
         (void) json_object_set_new(peer->person, "online", json_true());
+
+        if (peer->members.nmembers) {
+            ngx_rtprop_chat_join_name(peer);
+        }
     }
 
     peer->seen.op.done = ngx_rtprop_chat_join_seen;
@@ -546,6 +628,26 @@ ngx_rtprop_chat_join_online(ngx_rtprop_op_t *op)
 
     e = j->cmd->worker->engine;
     e->state_get(e, &peer->seen);
+}
+
+
+/* Who is online has a name by the token. */
+
+static void
+ngx_rtprop_chat_join_name(ngx_rtprop_chat_peer_t *peer)
+{
+    json_t     *session, *name;
+    ngx_str_t  *info;
+
+    info = &peer->members.members[0].info;
+    session = json_loadb((char *) info->data, info->len, 0, NULL);
+    name = json_object_get(session, "name");
+
+    if (json_string_length(name)) {
+        (void) json_object_set(peer->person, "name", name);
+    }
+
+    json_decref(session);
 }
 
 
@@ -583,11 +685,9 @@ ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j)
 {
     ngx_str_t               type, id;
     json_t                 *payload;
-    ngx_rtprop_hub_t       *hub;
     ngx_rtprop_session_t   *s;
     ngx_rtprop_position_t   pos;
 
-    hub = j->cmd->worker->hub;
     s = j->cmd->session;
 
     ngx_rtprop_hub_position(&j->join, &pos);
@@ -596,7 +696,7 @@ ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j)
         ngx_rtprop_cmd_send(j->cmd, "chat:joined", ngx_rtprop_chat_joined(j),
                             &pos);
 
-        ngx_rtprop_hub_join_finish(hub, &j->join);
+        ngx_rtprop_chat_join_finish(j);
         ngx_rtprop_cmd_done(j->cmd);
         return;
     }
@@ -610,8 +710,27 @@ ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j)
         json_decref(payload);
     }
 
-    ngx_rtprop_hub_join_finish(hub, &j->join);
+    ngx_rtprop_chat_join_finish(j);
     ngx_rtprop_resume_done(j->resume, &j->join, NULL);
+}
+
+
+static void
+ngx_rtprop_chat_join_finish(ngx_rtprop_chat_join_t *j)
+{
+    ngx_rtprop_hub_t      *hub;
+    ngx_rtprop_session_t  *s;
+
+    hub = j->cmd->worker->hub;
+    s = j->cmd->session;
+
+    ngx_rtprop_hub_join_finish(hub, &j->join);
+
+    if (j->join.replayed && s && s->state == NGX_RTPROP_SESSION_OPEN) {
+        ngx_rtprop_chat_receipts(hub, &j->join.history.channel, j->cmd->user,
+                                 j->join.history.events,
+                                 j->join.history.nevents);
+    }
 }
 
 

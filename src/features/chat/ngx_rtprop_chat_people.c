@@ -50,7 +50,8 @@ static void ngx_rtprop_chat_typist_remove(ngx_rtprop_chat_conf_t *conf,
 static void ngx_rtprop_chat_typing_tell(ngx_rtprop_chat_typist_t *t,
     rtprop_chat_typing_e what);
 static void ngx_rtprop_chat_timer(ngx_event_t *ev);
-static void ngx_rtprop_chat_go(ngx_rtprop_session_t *s, ngx_str_t *id);
+static void ngx_rtprop_chat_go_session(ngx_rtprop_session_t *s,
+    ngx_rtprop_sub_t *sub, ngx_str_t *id);
 static void ngx_rtprop_chat_gone(ngx_rtprop_op_t *op);
 static ngx_rtprop_chat_index_t *ngx_rtprop_chat_index_create(
     ngx_rtprop_hub_t *hub, ngx_str_t *user, ngx_str_t *more);
@@ -258,6 +259,7 @@ ngx_rtprop_chat_typing_tell(ngx_rtprop_chat_typist_t *t,
     rtprop_chat_typing_e what)
 {
     u_char                 channel[NGX_RTPROP_CHANNEL_MAX];
+    ngx_rtprop_hub_t      *hub;
     ngx_rtprop_event_t     ev;
     rtprop_chat_person_t   person;
 
@@ -265,13 +267,17 @@ ngx_rtprop_chat_typing_tell(ngx_rtprop_chat_typist_t *t,
         return;
     }
 
-    ngx_rtprop_chat_person(t->session->user, &person);
+    hub = t->session->worker->hub;
     ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
 
     ev.channel.data = channel;
     ev.channel.len = ngx_snprintf(channel, sizeof(channel),
                                   NGX_RTPROP_CHAT_PREFIX ":%V", &t->id)
                      - channel;
+
+    ngx_rtprop_chat_person(t->session->user,
+                           ngx_rtprop_hub_sub(hub, t->session, &ev.channel),
+                           &person);
 
     if (what == RTPROP_CHAT_TYPES) {
         ngx_str_set(&ev.type, "chat:user_typing");
@@ -285,7 +291,7 @@ ngx_rtprop_chat_typing_tell(ngx_rtprop_chat_typist_t *t,
     ev.skip_user = ev.user;
     ev.replace = ev.user;
 
-    (void) ngx_rtprop_hub_publish(t->session->worker->hub, &ev,
+    (void) ngx_rtprop_hub_publish(hub, &ev,
                           json_pack("{s:s%, s:o, s:o, s:b}",
                                     "conversation_id", (char *) t->id.data,
                                     t->id.len,
@@ -339,8 +345,11 @@ ngx_rtprop_chat_timer(ngx_event_t *ev)
 void
 ngx_rtprop_chat_leave(ngx_rtprop_cmd_t *cmd)
 {
-    ngx_str_t  id, channel;
+    ngx_str_t          id, channel;
+    ngx_rtprop_hub_t  *hub;
+    ngx_rtprop_sub_t  *sub;
 
+    hub = cmd->worker->hub;
     id = ngx_rtprop_chat_str(cmd->args[0].str);
 
     if (ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_CHAT_PREFIX, &id,
@@ -351,18 +360,18 @@ ngx_rtprop_chat_leave(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
-    ngx_rtprop_chat_stop_typing(cmd->data, cmd->session, &id);
+    sub = ngx_rtprop_hub_sub(hub, cmd->session, &channel);
 
-    if (ngx_rtprop_hub_leave(cmd->worker->hub, cmd->session, &channel,
-                             NGX_RTPROP_SUB_MEMBER)
-        != NGX_OK)
-    {
+    if (sub == NULL || sub->pending) {
         ngx_rtprop_refuse(cmd, "not_joined",
                           "the conversation was not joined", NULL);
         return;
     }
 
-    ngx_rtprop_chat_go(cmd->session, &id);
+    ngx_rtprop_chat_left(cmd->session, sub, &id, cmd->data);
+    (void) ngx_rtprop_hub_leave(hub, cmd->session, &channel,
+                                NGX_RTPROP_SUB_ALL);
+
     ngx_rtprop_ack(cmd, NULL);
 }
 
@@ -372,7 +381,7 @@ ngx_rtprop_chat_left(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
     ngx_str_t *id, void *data)
 {
     ngx_rtprop_chat_stop_typing(data, s, id);
-    ngx_rtprop_chat_go(s, id);
+    ngx_rtprop_chat_go_session(s, sub, id);
 }
 
 
@@ -389,23 +398,32 @@ ngx_rtprop_chat_lost(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
 
 
 static void
-ngx_rtprop_chat_go(ngx_rtprop_session_t *s, ngx_str_t *id)
+ngx_rtprop_chat_go_session(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
+    ngx_str_t *id)
 {
-    ngx_str_t                 user;
+    ngx_str_t             user;
+    rtprop_chat_person_t  person;
+
+    ngx_rtprop_chat_person(s->user, sub, &person);
+    user = ngx_rtprop_chat_str(person.id);
+
+    ngx_rtprop_chat_go(s->worker->hub, id, &user, &person.name, s->id);
+}
+
+
+void
+ngx_rtprop_chat_go(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
+    rtprop_str_t *name, u_char *session)
+{
+    ngx_str_t                 info;
     ngx_pool_t               *pool;
-    ngx_rtprop_hub_t         *hub;
-    rtprop_chat_person_t      person;
     ngx_rtprop_chat_going_t  *g;
 
-    hub = s->worker->hub;
     pool = ngx_rtprop_hub_pool(hub);
 
     if (pool == NULL) {
         return;
     }
-
-    ngx_rtprop_chat_person(s->user, &person);
-    user = ngx_rtprop_chat_str(person.id);
 
     g = ngx_pcalloc(pool, sizeof(ngx_rtprop_chat_going_t));
 
@@ -417,17 +435,18 @@ ngx_rtprop_chat_go(ngx_rtprop_session_t *s, ngx_str_t *id)
         goto failed;
     }
 
-    g->presence.user.len = user.len;
-    g->presence.user.data = ngx_pstrdup(pool, &user);
-    g->name.len = person.name.len;
-    g->name.data = ngx_pnalloc(pool, person.name.len);
+    info = ngx_rtprop_chat_str(*name);
+
+    g->presence.user.len = user->len;
+    g->presence.user.data = ngx_pstrdup(pool, user);
+    g->name.len = info.len;
+    g->name.data = ngx_pstrdup(pool, &info);
 
     if (g->presence.user.data == NULL || g->name.data == NULL) {
         goto failed;
     }
 
-    ngx_memcpy(g->name.data, person.name.data, person.name.len);
-    ngx_memcpy(g->presence.session, s->id, NGX_RTPROP_SESSION_ID);
+    ngx_memcpy(g->presence.session, session, NGX_RTPROP_SESSION_ID);
     ngx_rtprop_hub_channel_id(&g->presence.set, &g->id);
 
     g->hub = hub;
@@ -582,7 +601,7 @@ ngx_rtprop_chat_online(ngx_rtprop_session_t *s, void *data)
     ngx_str_t             user, name;
     rtprop_chat_person_t  person;
 
-    ngx_rtprop_chat_person(s->user, &person);
+    ngx_rtprop_chat_person(s->user, NULL, &person);
     user = ngx_rtprop_chat_str(person.id);
     name = ngx_rtprop_chat_str(person.name);
 

@@ -1,5 +1,5 @@
 /*
- * Rights, marks, messages, typing.
+ * Rights and typing.
  */
 
 #include "features/chat/rtprop_chat.h"
@@ -68,36 +68,6 @@ rtprop_chat_message_id(const rtprop_str_t *text, uint64_t *id)
     }
 
     return RTPROP_OK;
-}
-
-
-int
-rtprop_chat_read(json_t *doc, const rtprop_str_t *user, uint64_t id,
-    int64_t now)
-{
-    json_t  *mark;
-
-    if (id <= rtprop_chat_mark(doc, user)) {
-        return RTPROP_AGAIN;
-    }
-
-    mark = json_pack("[I, I]", (json_int_t) id, (json_int_t) now);
-
-    return json_object_setn_new(json_object_get(doc, "marks"),
-                                (char *) user->data, user->len, mark)
-           == 0 ? RTPROP_OK : RTPROP_ERROR;
-}
-
-
-uint64_t
-rtprop_chat_mark(const json_t *doc, const rtprop_str_t *user)
-{
-    json_t  *mark;
-
-    mark = json_object_getn(json_object_get(doc, "marks"),
-                            (char *) user->data, user->len);
-
-    return (uint64_t) json_integer_value(json_array_get(mark, 0));
 }
 
 

@@ -19,6 +19,7 @@
 #include <jansson.h>
 
 #include "base/rtprop_base.h"
+#include "base/rtprop_json.h"
 #include "base/rtprop_payload.h"
 
 
@@ -29,6 +30,10 @@
 #define RTPROP_CHAT_NAME_LEN       800      /* bytes */
 #define RTPROP_CHAT_TITLE_LEN      1000     /* bytes */
 #define RTPROP_CHAT_SHOWN          100      /* participants in chat:joined */
+#define RTPROP_CHAT_MARKS          2000     /* of a conversation */
+
+#define RTPROP_CHAT_SENT           32       /* client_message_ids remembered */
+#define RTPROP_CHAT_SENT_MS        600000   /* and for how long */
 
 #define RTPROP_CHAT_TYPING_MS      5000     /* typing ends by itself */
 #define RTPROP_CHAT_REPEAT_MS      2000     /* and is told again at most so */
@@ -90,8 +95,8 @@ json_t *rtprop_chat_parse(const unsigned char *text, size_t len);
 
 /*
  * Puts a resource {participants, property_id?, title?} (PUT) in place of the
- * one kept: what remaining participants have read stays.  "removed" is set to
- * a new array with the ids of those who were and are not any more.
+ * one kept.  "removed" is set to a new array with the ids of those who were and
+ * are not any more.
  *
  * Participants are objects with an id, or bare ids; 1 to
  * RTPROP_CHAT_PARTICIPANTS, each once.
@@ -118,6 +123,12 @@ int rtprop_chat_admit(json_t *doc, const rtprop_chat_person_t *person);
 /* The participant's object {id, name, avatar, role}, borrowed, or NULL. */
 json_t *rtprop_chat_participant(const json_t *doc, const rtprop_str_t *user);
 
+/*
+ * Fills in what a user's token does not tell of him: name and avatar from his
+ * participant's object (NULL: none), borrowed; without a name it is the id.
+ */
+void rtprop_chat_complete(rtprop_chat_person_t *person, const json_t *known);
+
 /* The same in any array of participants, by an id of "len" bytes. */
 json_t *rtprop_chat_find(const json_t *people, const char *id, size_t len);
 
@@ -132,15 +143,23 @@ json_t *rtprop_chat_resource(const json_t *doc, const rtprop_str_t *id,
 int rtprop_chat_message_id(const rtprop_str_t *text, uint64_t *id);
 
 /*
+ * Read marks are a document of their own, {user: [message id, read_at]}.
+ * rtprop_chat_marks() reads and checks it (len 0: nobody has read anything).
+ * Returns a new reference, or NULL when it is none, or without memory.
+ */
+json_t *rtprop_chat_marks(const unsigned char *text, size_t len);
+
+/*
  * Marks all up to a message as read by the user; a mark never goes back.
  * RTPROP_OK when it has moved; RTPROP_AGAIN when it stood there or further
- * (unchanged); RTPROP_ERROR without memory.  The user is a participant.
+ * (unchanged); RTPROP_ERROR without memory.  Past RTPROP_CHAT_MARKS users the
+ * one whose mark is the oldest is forgotten.
  */
-int rtprop_chat_read(json_t *doc, const rtprop_str_t *user, uint64_t id,
+int rtprop_chat_read(json_t *marks, const rtprop_str_t *user, uint64_t id,
     int64_t now);
 
 /* The message up to which the user has read; 0: none. */
-uint64_t rtprop_chat_mark(const json_t *doc, const rtprop_str_t *user);
+uint64_t rtprop_chat_mark(const json_t *marks, const rtprop_str_t *user);
 
 /*
  * Checks what a message says: content is 1 to RTPROP_CHAT_CONTENT characters
@@ -156,6 +175,24 @@ int rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
 
 /* The payload of chat:new_message; a new reference, NULL without memory. */
 json_t *rtprop_chat_message(const rtprop_chat_message_t *m);
+
+/*
+ * What one user has sent last in a conversation, as text: a line for each
+ * client_message_id, so that a message sent again is known for
+ * RTPROP_CHAT_SENT_MS, among the last RTPROP_CHAT_SENT.
+ *
+ * find: sets m's id and created_at to the first one's and returns 1 if its
+ * client_message_id is there.  add: writes the text with m before what was
+ * there and is not too old; out has room for RTPROP_CHAT_SENT_LEN octets.
+ * Returns the length.
+ */
+#define RTPROP_CHAT_SENT_LEN                                                  \
+    (RTPROP_CHAT_SENT * (RTPROP_JSON_ID_MAX + 48))
+
+int rtprop_chat_sent_find(const rtprop_str_t *text, rtprop_chat_message_t *m,
+    int64_t now);
+size_t rtprop_chat_sent_add(const rtprop_str_t *text,
+    const rtprop_chat_message_t *m, unsigned char *out);
 
 /*
  * The user types or stops.  Typing goes on for RTPROP_CHAT_TYPING_MS from the

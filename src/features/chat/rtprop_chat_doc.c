@@ -1,9 +1,6 @@
 /*
  * {"format":1, "property_id":..., "title":...,
- *  "participants":[{"id":...,"name":...,"avatar":...,"role":...}, ...],
- *  "marks":{"u1":[id, read_at], ...}}
- *
- * A mark is the id of the message up to which a user has read.
+ *  "participants":[{"id":...,"name":...,"avatar":...,"role":...}, ...]}
  */
 
 #include "features/chat/rtprop_chat.h"
@@ -16,7 +13,6 @@
 
 
 static int rtprop_chat_valid(const json_t *doc);
-static int rtprop_chat_valid_marks(const json_t *marks);
 static json_t *rtprop_chat_person(const json_t *item, rtprop_invalid_t *why);
 static int rtprop_chat_person_field(json_t *person, const json_t *item,
     const char *key, size_t max);
@@ -29,9 +25,9 @@ static json_t *rtprop_chat_leavers(json_t *doc, json_t *people);
 json_t *
 rtprop_chat_create(void)
 {
-    return json_pack("{s:i, s:[], s:n, s:n, s:{}}",
+    return json_pack("{s:i, s:[], s:n, s:n}",
                      "format", RTPROP_CHAT_FORMAT, "participants",
-                     "property_id", "title", "marks");
+                     "property_id", "title");
 }
 
 
@@ -74,33 +70,6 @@ rtprop_chat_valid(const json_t *doc)
 
     json_array_foreach (people, i, person) {
         if (!json_is_string(json_object_get(person, "id"))) {
-            return 0;
-        }
-    }
-
-    return rtprop_chat_valid_marks(json_object_get(doc, "marks"));
-}
-
-
-static int
-rtprop_chat_valid_marks(const json_t *marks)
-{
-    void    *iter;
-    json_t  *mark;
-
-    if (!json_is_object(marks)) {
-        return 0;
-    }
-
-    for (iter = json_object_iter((json_t *) marks);
-         iter;
-         iter = json_object_iter_next((json_t *) marks, iter))
-    {
-        mark = json_object_iter_value(iter);
-
-        if (!json_is_integer(json_array_get(mark, 0))
-            || !json_is_integer(json_array_get(mark, 1)))
-        {
             return 0;
         }
     }
@@ -296,16 +265,15 @@ rtprop_chat_labels(json_t *fresh, const json_t *body, rtprop_invalid_t *why)
 }
 
 
-/* Forgets the marks of those who are not among "people"; lists them. */
+/* Those who are not among "people" any more. */
 
 static json_t *
 rtprop_chat_leavers(json_t *doc, json_t *people)
 {
     size_t   i;
-    json_t  *list, *marks, *person, *id;
+    json_t  *list, *person, *id;
 
     list = json_array();
-    marks = json_object_get(doc, "marks");
 
     json_array_foreach (rtprop_chat_participants(doc), i, person) {
         id = json_object_get(person, "id");
@@ -315,8 +283,6 @@ rtprop_chat_leavers(json_t *doc, json_t *people)
         {
             continue;
         }
-
-        json_object_del(marks, json_string_value(id));
 
         if (json_array_append(list, id) != 0) {
             json_decref(list);
@@ -360,6 +326,30 @@ rtprop_chat_find(const json_t *people, const char *id, size_t len)
     }
 
     return NULL;
+}
+
+
+void
+rtprop_chat_complete(rtprop_chat_person_t *person, const json_t *known)
+{
+    json_t  *name, *avatar;
+
+    name = json_object_get(known, "name");
+    avatar = json_object_get(known, "avatar");
+
+    if (person->name.len == 0) {
+        person->name = person->id;
+
+        if (json_string_length(name)) {
+            person->name.data = (unsigned char *) json_string_value(name);
+            person->name.len = json_string_length(name);
+        }
+    }
+
+    if (person->avatar.len == 0) {
+        person->avatar.data = (unsigned char *) json_string_value(avatar);
+        person->avatar.len = json_string_length(avatar);
+    }
 }
 
 

@@ -1,0 +1,212 @@
+/*
+ * What is remembered of messages: who has read how far, and what was sent.
+ */
+
+#include "features/chat/rtprop_chat.h"
+
+#include <stdio.h>
+
+
+static void rtprop_chat_forget(json_t *marks);
+static int rtprop_chat_sent_line(rtprop_str_t *text,
+    rtprop_chat_message_t *m);
+
+
+/* ----------------------------------------------------------------- marks */
+
+json_t *
+rtprop_chat_marks(const unsigned char *text, size_t len)
+{
+    void        *iter;
+    json_t      *marks, *mark;
+    const char  *err;
+
+    if (len == 0) {
+        return json_object();
+    }
+
+    marks = rtprop_json_load(text, len, 3, &err);
+
+    if (!json_is_object(marks)) {
+        json_decref(marks);
+        return NULL;
+    }
+
+    for (iter = json_object_iter(marks);
+         iter;
+         iter = json_object_iter_next(marks, iter))
+    {
+        mark = json_object_iter_value(iter);
+
+        if (!json_is_integer(json_array_get(mark, 0))
+            || !json_is_integer(json_array_get(mark, 1)))
+        {
+            json_decref(marks);
+            return NULL;
+        }
+    }
+
+    return marks;
+}
+
+
+int
+rtprop_chat_read(json_t *marks, const rtprop_str_t *user, uint64_t id,
+    int64_t now)
+{
+    uint64_t   old;
+
+    old = rtprop_chat_mark(marks, user);
+
+    if (id <= old) {
+        return RTPROP_AGAIN;
+    }
+
+    if (old == 0 && json_object_size(marks) >= RTPROP_CHAT_MARKS) {
+        rtprop_chat_forget(marks);
+    }
+
+    return json_object_setn_new(marks, (char *) user->data, user->len,
+                                json_pack("[I, I]", (json_int_t) id,
+                                          (json_int_t) now))
+           == 0 ? RTPROP_OK : RTPROP_ERROR;
+}
+
+
+static void
+rtprop_chat_forget(json_t *marks)
+{
+    void        *iter;
+    json_int_t   id, least;
+    const char  *user;
+
+    user = NULL;
+    least = 0;
+
+    for (iter = json_object_iter(marks);
+         iter;
+         iter = json_object_iter_next(marks, iter))
+    {
+        id = json_integer_value(json_array_get(json_object_iter_value(iter),
+                                               0));
+
+        if (user == NULL || id < least) {
+            user = json_object_iter_key(iter);
+            least = id;
+        }
+    }
+
+    (void) json_object_del(marks, user);
+}
+
+
+uint64_t
+rtprop_chat_mark(const json_t *marks, const rtprop_str_t *user)
+{
+    json_t  *mark;
+
+    mark = json_object_getn(marks, (char *) user->data, user->len);
+
+    return (uint64_t) json_integer_value(json_array_get(mark, 0));
+}
+
+
+/* ------------------------------------------------------------------ sent */
+
+int
+rtprop_chat_sent_find(const rtprop_str_t *text, rtprop_chat_message_t *m,
+    int64_t now)
+{
+    rtprop_str_t           rest;
+    rtprop_chat_message_t  sent;
+
+    rest = *text;
+
+    while (rtprop_chat_sent_line(&rest, &sent) == RTPROP_OK) {
+
+        if (sent.created_at + RTPROP_CHAT_SENT_MS > now
+            && rtprop_str_eq(&sent.client_message_id,
+                             (char *) m->client_message_id.data,
+                             m->client_message_id.len))
+        {
+            m->id = sent.id;
+            m->created_at = sent.created_at;
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+size_t
+rtprop_chat_sent_add(const rtprop_str_t *text, const rtprop_chat_message_t *m,
+    unsigned char *out)
+{
+    size_t                 n, len;
+    rtprop_str_t           rest;
+    rtprop_chat_message_t  sent;
+
+    rest = *text;
+    sent = *m;
+    len = 0;
+
+    for (n = 0; n < RTPROP_CHAT_SENT; n++) {
+        len += sprintf((char *) out + len, "%llu %lld %zu ",
+                       (unsigned long long) sent.id,
+                       (long long) sent.created_at,
+                       sent.client_message_id.len);
+
+        memcpy(out + len, sent.client_message_id.data,
+               sent.client_message_id.len);
+        len += sent.client_message_id.len;
+        out[len++] = '\n';
+
+        if (rtprop_chat_sent_line(&rest, &sent) != RTPROP_OK
+            || sent.created_at + RTPROP_CHAT_SENT_MS <= m->created_at)
+        {
+            break;
+        }
+    }
+
+    return len;
+}
+
+
+/* "{id} {created_at} {length} {client_message_id}\n", taken off the text. */
+
+static int
+rtprop_chat_sent_line(rtprop_str_t *text, rtprop_chat_message_t *m)
+{
+    size_t    i, n;
+    uint64_t  number[3];
+
+    i = 0;
+
+    for (n = 0; n < 3; n++) {
+        number[n] = 0;
+
+        while (i < text->len && text->data[i] >= '0' && text->data[i] <= '9') {
+            number[n] = number[n] * 10 + (text->data[i++] - '0');
+        }
+
+        if (i == text->len || text->data[i++] != ' ') {
+            return RTPROP_ERROR;
+        }
+    }
+
+    if (number[2] > RTPROP_JSON_ID_MAX || number[2] >= text->len - i) {
+        return RTPROP_ERROR;
+    }
+
+    m->id = number[0];
+    m->created_at = (int64_t) number[1];
+    m->client_message_id.len = number[2];
+    m->client_message_id.data = text->data + i;
+
+    i += number[2] + 1;
+    text->data += i;
+    text->len -= i;
+
+    return RTPROP_OK;
+}
