@@ -11,8 +11,9 @@ package RTProp::Nginx;
 # Options of new(): main, events, http, server (configuration text); files
 # (name => content, written into the prefix, where relative names in the
 # configuration point); workers (4); log_level ("info", RTPROP_LOG overrides);
-# tls (true: a second port with a self-signed certificate); allow (patterns of
-# error lines that are expected).  RTPROP_MODULE and RTPROP_NGINX replace the
+# tls (true: a second port with a self-signed certificate); reuseport (true:
+# the kernel spreads connections over the workers); allow (patterns of error
+# lines that are expected).  RTPROP_MODULE and RTPROP_NGINX replace the
 # module and the binary.
 
 use strict;
@@ -124,6 +125,8 @@ sub conf {
     my $temp = join "\n    ", map { "${_}_temp_path $prefix/tmp_$_;" }
                qw(client_body proxy fastcgi uwsgi scgi);
     my $module = module();
+    my $listen = "127.0.0.1:$self->{port}"
+                 . ($self->{reuseport} ? ' reuseport' : '');
 
     return <<"END";
 load_module $module;
@@ -145,7 +148,7 @@ http {
     $self->{http}
 
     server {
-        listen 127.0.0.1:$self->{port};
+        listen $listen;
         $tls
         server_name localhost;
 
@@ -280,6 +283,31 @@ sub children {
 
     return grep { slurp("/proc/$_/cmdline") =~ /^\Q$title\E[\0 ]*$/ }
            split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+
+# The pid of the worker that has accepted this connection of a client.
+
+sub worker_of {
+    my ($self, $socket) = @_;
+    my ($here, $there) = ($socket->sockport, $socket->peerport);
+    my $inode;
+
+    return $self->wait_until(sub {
+        ($inode) = slurp('/proc/net/tcp') =~
+            /:[ ][0-9A-F]{8}:(?i:@{[sprintf '%04x', $there]})
+             [ ][0-9A-F]{8}:(?i:@{[sprintf '%04x', $here]})
+             [ ]01(?:[ ]+\S+){5}[ ](\d+)/x;
+        return if !$inode;
+
+        for my $pid ($self->children_all) {
+            for my $fd (glob "/proc/$pid/fd/*") {
+                return $pid if (readlink($fd) // '') eq "socket:[$inode]";
+            }
+        }
+
+        return;
+    });
 }
 
 

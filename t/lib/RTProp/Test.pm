@@ -147,8 +147,8 @@ sub token {
 
 
 # A connected client after its welcome, which is in {welcome}.  Options: user,
-# name, role, claims; nginx; welcome (0: do not wait for it); those of
-# RTProp::WS::connect().
+# name, role, claims; nginx; welcome (0: do not wait for it); worker (a pid that
+# shall have it; with reuseport); those of RTProp::WS::connect().
 
 sub client {
     my (%opt) = @_;
@@ -162,6 +162,9 @@ sub client {
         $claims{$claim} = $value if defined $value;
     }
 
+    my $worker = delete $opt{worker};
+
+    $opt{accepted} = sub { $nginx->worker_of($_[0]) == $worker } if $worker;
     $opt{token} = token(%claims) if !exists $opt{token};
 
     my $ws = RTProp::WS->connect(path => '/ws', %opt,

@@ -35,7 +35,8 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 # Options: port, host, path, query (hash), token (goes into the query), tls,
 # headers (hash or list of pairs, replacing the usual ones by name; undef drops
 # one), protocols (list), method, http ("1.1"), early (bytes sent along with the
-# handshake), auto_pong (true), timeout.
+# handshake), auto_pong (true), timeout, accepted (called with the socket until
+# it is true: other connections are made instead).
 
 sub connect {
     my ($class, %opt) = @_;
@@ -55,13 +56,18 @@ sub connect {
 
 sub open_socket {
     my ($self) = @_;
+    my $socket;
 
-    my $socket = IO::Socket::INET->new(
-        PeerAddr => $self->{host}, PeerPort => $self->{port},
-        Timeout => $self->{timeout},
-        $self->{rcvbuf} ? (Sockopts => [[Socket::SO_RCVBUF(),
-                                         $self->{rcvbuf}]]) : (),
-    ) or croak "connect to $self->{host}:$self->{port}: $@";
+    for my $try (1 .. 200) {
+        $socket = IO::Socket::INET->new(
+            PeerAddr => $self->{host}, PeerPort => $self->{port},
+            Timeout => $self->{timeout},
+            $self->{rcvbuf} ? (Sockopts => [[Socket::SO_RCVBUF(),
+                                             $self->{rcvbuf}]]) : (),
+        ) or croak "connect to $self->{host}:$self->{port}: $@";
+
+        last if !$self->{accepted} || $self->{accepted}->($socket);
+    }
 
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
 
