@@ -133,8 +133,9 @@ typedef struct {
 
 /*
  * Presence: sets of users.  A user counts once, however many sessions, workers,
- * machines.  A dead worker's sessions are taken out by the engine, which calls
- * the handler's presence_lost() in one of the other workers.
+ * machines.  presence_remove gives back the info of a user's last session.  A
+ * dead worker's sessions are taken out by the engine, which calls the handler's
+ * presence_lost() in one of the other workers.
  */
 typedef struct {
     ngx_rtprop_op_t            op;

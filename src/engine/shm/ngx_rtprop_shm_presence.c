@@ -285,6 +285,27 @@ ngx_rtprop_shm_set_drop(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
 }
 
 
+/* What the last session was is told on: it is all that is left of the user. */
+
+static ngx_int_t
+ngx_rtprop_shm_info_copy(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref,
+    ngx_rtprop_presence_t *op)
+{
+    ngx_str_t                  info;
+    ngx_rtprop_shm_session_t  *s;
+
+    s = ngx_rtprop_shm_ptr(shm, ref);
+
+    info.len = s->len;
+    info.data = s->info;
+
+    op->info.len = info.len;
+    op->info.data = ngx_pstrdup(op->op.pool, &info);
+
+    return op->info.data ? NGX_OK : NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_rtprop_shm_presence_remove_step(ngx_rtprop_shm_t *shm, void *data)
 {
@@ -318,6 +339,12 @@ ngx_rtprop_shm_presence_remove_step(ngx_rtprop_shm_t *shm, void *data)
 
     if (session == 0) {
         return NGX_OK;
+    }
+
+    if (user->nsessions == 1
+        && ngx_rtprop_shm_info_copy(shm, session, op) != NGX_OK)
+    {
+        ngx_str_null(&op->info);
     }
 
     ngx_rtprop_shm_session_free(shm, session);
