@@ -3,10 +3,10 @@
  * the way in and out.
  */
 
-#include "base/rtprop_hash.h"
 #include "hub/ngx_rtprop_hub.h"
 #include "hub/ngx_rtprop_hub_channel.h"
 #include "hub/ngx_rtprop_hub_deliver.h"
+#include "base/rtprop_hash.h"
 
 
 #define NGX_RTPROP_HUB_BUCKETS  1024

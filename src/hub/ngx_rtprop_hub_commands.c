@@ -2,12 +2,12 @@
  * The hub's own commands: ping, auth:refresh, resume.
  */
 
-#include "base/rtprop_json.h"
-#include "base/rtprop_time.h"
 #include "session/ngx_rtprop_auth.h"
 #include "hub/ngx_rtprop_hub.h"
 #include "hub/ngx_rtprop_hub_channel.h"
 #include "hub/ngx_rtprop_hub_deliver.h"
+#include "base/rtprop_json.h"
+#include "base/rtprop_time.h"
 
 
 #define NGX_RTPROP_RESUME_CHANNELS  100

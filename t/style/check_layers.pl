@@ -42,7 +42,7 @@ for my $file (files(qr{^(?:src/.*|[^/]*)\.[ch]$})) {
     my $path = $file =~ s{^src/}{}r;
     my ($rank, $folder) = rank($path);
     my $pure = $path =~ m{(?:^|/)rtprop_\w+\.[ch]$};
-    my $number = 0;
+    my ($number, $first) = (0, !$pure);
 
     if (!defined $rank) {
         problem($file, 0, 'is in no folder of the design');
@@ -57,6 +57,11 @@ for my $file (files(qr{^(?:src/.*|[^/]*)\.[ch]$})) {
         $number++;
         $line =~ /^\s*#\s*include\s*([<"])([^>"]+)[>"]/ or next;
         my ($kind, $name) = ($1, $2);
+
+        # nginx's ngx_config.h decides what the system's headers declare
+        problem($file, $number, "\"$name\" comes before any header of nginx's")
+            if $first && $name !~ m{(?:^|/)ngx_};
+        $first = 0;
 
         if ($kind eq '<') {
             problem($file, $number, "a pure file includes <$name>")

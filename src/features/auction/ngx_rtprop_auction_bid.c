@@ -3,10 +3,10 @@
  * events that tell of it if nobody was quicker, else judged again.
  */
 
-#include "base/rtprop_json.h"
-#include "base/rtprop_payload.h"
 #include "features/auction/ngx_rtprop_auction.h"
 #include "features/auction/rtprop_auction_doc.h"
+#include "base/rtprop_json.h"
+#include "base/rtprop_payload.h"
 
 
 /* Lives in the command's pool. */

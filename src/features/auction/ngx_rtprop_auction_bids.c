@@ -2,8 +2,8 @@
  * Bids read again, newest first: auction:history, GET auctions/{id}/bids.
  */
 
-#include "base/rtprop_json.h"
 #include "features/auction/ngx_rtprop_auction.h"
+#include "base/rtprop_json.h"
 
 
 /* Lives in the command's pool. */

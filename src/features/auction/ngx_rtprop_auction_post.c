@@ -3,10 +3,10 @@
  * goes out to the room as it was posted.
  */
 
-#include "base/rtprop_json.h"
-#include "base/rtprop_payload.h"
 #include "features/auction/ngx_rtprop_auction.h"
 #include "features/auction/rtprop_auction_terms.h"
+#include "base/rtprop_json.h"
+#include "base/rtprop_payload.h"
 
 
 #define NGX_RTPROP_AUCTION_COLON  "auction:"

@@ -2,8 +2,8 @@
  * Messages: sent, read, and read again.
  */
 
-#include "base/rtprop_json.h"
 #include "features/chat/ngx_rtprop_chat.h"
+#include "base/rtprop_json.h"
 
 
 /* A message under way; lives in the command's pool. */
