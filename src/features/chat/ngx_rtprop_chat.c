@@ -145,6 +145,7 @@ ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
 static ngx_int_t
 ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m)
 {
+    ngx_str_t          attachments;
     ngx_rtprop_cmd_t  *cmd;
 
     cmd = m->cmd;
@@ -153,7 +154,6 @@ ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m)
     m->message.created_at = ngx_rtprop_now();
     m->message.conversation_id = cmd->args[0].str;
     m->message.content = cmd->args[1].str;
-    m->message.attachments = cmd->args[2].json;
     m->message.client_message_id = cmd->args[3].str;
 
     ngx_str_set(&m->event.type, "chat:new_message");
@@ -162,8 +162,28 @@ ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m)
     m->event.flags = NGX_RTPROP_EV_RECEIPT;
     m->event.arrived = cmd->arrived;
 
-    return ngx_rtprop_hub_dump(cmd->pool, rtprop_chat_message(&m->message),
-                               &m->event.payload);
+    if (json_array_size(cmd->args[2].json)) {
+
+        if (ngx_rtprop_hub_dump(cmd->pool, json_incref(cmd->args[2].json),
+                                &attachments)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        m->message.attachments = ngx_rtprop_chat_pure(&attachments);
+    }
+
+    m->event.payload.len = rtprop_chat_message(&m->message, NULL);
+    m->event.payload.data = ngx_pnalloc(cmd->pool, m->event.payload.len);
+
+    if (m->event.payload.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) rtprop_chat_message(&m->message, m->event.payload.data);
+
+    return NGX_OK;
 }
 
 

@@ -61,7 +61,7 @@ typedef struct {
     rtprop_str_t          conversation_id;
     rtprop_str_t          content;
     rtprop_str_t          client_message_id;   /* len 0: none */
-    json_t               *attachments;         /* borrowed; NULL: none */
+    rtprop_str_t          attachments;         /* JSON text; len 0: none */
     int64_t               created_at;          /* ms */
 } rtprop_chat_message_t;
 
@@ -173,8 +173,11 @@ uint64_t rtprop_chat_mark(const json_t *marks, const rtprop_str_t *user);
 int rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
     rtprop_invalid_t *why);
 
-/* The payload of chat:new_message; a new reference, NULL without memory. */
-json_t *rtprop_chat_message(const rtprop_chat_message_t *m);
+/*
+ * Writes the payload of chat:new_message, JSON text, to dst; with dst NULL only
+ * counts.  Returns its length.  Octets that are not UTF-8 become '?'.
+ */
+size_t rtprop_chat_message(const rtprop_chat_message_t *m, unsigned char *dst);
 
 /*
  * What one user has sent last in a conversation, as text: a line for each

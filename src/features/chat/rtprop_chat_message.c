@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-#include "base/rtprop_payload.h"
+#include "base/rtprop_json.h"
+#include "base/rtprop_time.h"
 #include "base/rtprop_url.h"
 #include "base/rtprop_utf8.h"
 
@@ -15,6 +16,10 @@ static int rtprop_chat_content_check(const rtprop_str_t *content,
     rtprop_invalid_t *why);
 static int rtprop_chat_attachments_check(const json_t *attachments,
     rtprop_invalid_t *why);
+static size_t rtprop_chat_put(unsigned char *dst, size_t n, const char *key,
+    const rtprop_str_t *value);
+static size_t rtprop_chat_raw(unsigned char *dst, size_t n, const void *text,
+    size_t len);
 static uint32_t rtprop_chat_char(const unsigned char *p, size_t *len);
 static int rtprop_chat_blank(uint32_t c);
 static int rtprop_chat_attachment_check(const json_t *item,
@@ -193,34 +198,76 @@ rtprop_chat_url(const json_t *url)
 }
 
 
-json_t *
-rtprop_chat_message(const rtprop_chat_message_t *m)
-{
-    char           id[24];
-    json_t        *sender, *attachments;
-    unsigned char  at[RTPROP_TIME_LEN];
+/*
+ * Written by hand: this is what a chat does most, and a tree of values for each
+ * message costs more than the fan-out of a small room.
+ */
 
-    (void) snprintf(id, sizeof(id), "%llu", (unsigned long long) m->id);
+size_t
+rtprop_chat_message(const rtprop_chat_message_t *m, unsigned char *dst)
+{
+    char            id[24];
+    size_t          n;
+    rtprop_str_t    number;
+    unsigned char   at[RTPROP_TIME_LEN];
+    rtprop_str_t    time = { RTPROP_TIME_LEN, at };
+
+    number.data = (unsigned char *) id;
+    number.len = snprintf(id, sizeof(id), "%llu", (unsigned long long) m->id);
     rtprop_time_format(m->created_at, at);
 
-    sender = json_pack("{s:o, s:o, s:o}",
-                       "id", rtprop_payload_str(&m->from.id),
-                       "name", rtprop_payload_str(&m->from.name),
-                       "avatar", rtprop_payload_str(&m->from.avatar));
+    n = 0;
+    n += rtprop_chat_put(dst, n, "{\"id\":", &number);
+    n += rtprop_chat_put(dst, n, ",\"message_id\":", &number);
+    n += rtprop_chat_put(dst, n, ",\"conversation_id\":",
+                         &m->conversation_id);
+    n += rtprop_chat_put(dst, n, ",\"content\":", &m->content);
+    n += rtprop_chat_put(dst, n, ",\"sender\":{\"id\":", &m->from.id);
+    n += rtprop_chat_put(dst, n, ",\"name\":", &m->from.name);
+    n += rtprop_chat_put(dst, n, ",\"avatar\":", &m->from.avatar);
+    n += rtprop_chat_put(dst, n, "},\"from\":", &m->from.id);
+    n += rtprop_chat_raw(dst, n, ",\"attachments\":", 15);
+    n += m->attachments.len
+         ? rtprop_chat_raw(dst, n, m->attachments.data, m->attachments.len)
+         : rtprop_chat_raw(dst, n, "[]", 2);
+    n += rtprop_chat_put(dst, n, ",\"client_message_id\":",
+                         &m->client_message_id);
+    n += rtprop_chat_put(dst, n, ",\"created_at\":", &time);
+    n += rtprop_chat_put(dst, n, ",\"timestamp\":", &time);
+    n += rtprop_chat_raw(dst, n, "}", 1);
 
-    attachments = m->attachments ? json_incref(m->attachments) : json_array();
+    return n;
+}
 
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s%, s:s%}",
-                     "id", id,
-                     "message_id", id,
-                     "conversation_id", rtprop_payload_str(&m->conversation_id),
-                     "content", rtprop_payload_str(&m->content),
-                     "sender", sender,
-                     "from", rtprop_payload_str(&m->from.id),
-                     "attachments", attachments,
-                     "client_message_id", m->client_message_id.len
-                         ? rtprop_payload_str(&m->client_message_id)
-                         : json_null(),
-                     "created_at", (char *) at, (size_t) RTPROP_TIME_LEN,
-                     "timestamp", (char *) at, (size_t) RTPROP_TIME_LEN);
+
+/* A key as it stands and a text, or null; with dst NULL it only counts. */
+
+static size_t
+rtprop_chat_put(unsigned char *dst, size_t n, const char *key,
+    const rtprop_str_t *value)
+{
+    size_t  len;
+
+    len = rtprop_chat_raw(dst, n, key, strlen(key));
+
+    if (value->len == 0) {
+        return len + rtprop_chat_raw(dst, n + len, "null", 4);
+    }
+
+    len += rtprop_chat_raw(dst, n + len, "\"", 1);
+    len += rtprop_json_escape(dst ? dst + n + len : NULL, value->data,
+                              value->len);
+
+    return len + rtprop_chat_raw(dst, n + len, "\"", 1);
+}
+
+
+static size_t
+rtprop_chat_raw(unsigned char *dst, size_t n, const void *text, size_t len)
+{
+    if (dst) {
+        memcpy(dst + n, text, len);
+    }
+
+    return len;
 }
