@@ -168,10 +168,7 @@ ngx_rtprop_zone_lock(ngx_rtprop_zone_t *zone)
     zone->freed = 0;
 
     if (zone->sh->undos) {
-        ngx_log_error(NGX_LOG_NOTICE, zone->log, 0,
-                      "rtprop: a worker died inside of the zone, %uA words "
-                      "of it are put back", zone->sh->undos);
-
+        zone->undone = zone->sh->undos;
         ngx_rtprop_journal_undo(zone);
     }
 }
@@ -227,6 +224,13 @@ ngx_rtprop_zone_unlock(ngx_rtprop_zone_t *zone)
 {
     ngx_rtprop_zone_commit(zone);
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (zone->undone) {
+        ngx_log_error(NGX_LOG_NOTICE, zone->log, 0,
+                      "rtprop: a worker died inside of the zone, %ui words "
+                      "of it were put back", zone->undone);
+        zone->undone = 0;
+    }
 }
 
 

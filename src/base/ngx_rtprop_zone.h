@@ -206,6 +206,7 @@ struct ngx_rtprop_zone_s {
     ngx_rtprop_wake_pt        wake;
     void                     *wake_data;
     ngx_array_t               reapers;
+    ngx_uint_t                undone;      /* words, to be logged */
     unsigned                  freed:1;     /* in this transaction */
 };
 

@@ -31,7 +31,7 @@ is($res->{offset}, 2, 'the next one is counted on in another worker');
 is($res->{epoch}, $epoch, 'in the same epoch');
 
 $res = $ops->call(2, publish => channel => 'c:1', type => 'v', flags => 1,
-                  payload => '{"x":1}', skip => 'u9');
+                  payload => '{"x":1}', skip => 'u9', user => 'u8');
 is($res->{offset}, 0, 'a volatile event has no offset');
 is($res->{epoch}, $epoch, 'but the epoch');
 
@@ -41,8 +41,9 @@ for my $w (0 .. 3) {
         push @events, grep { /^event/ } @{$ops->call($w, 'seen')->{lines}};
         return @events >= 3;
     });
-    is_deeply(\@events, ["event c:1 a 1 $epoch 2 ", "event c:1 b 2 $epoch 2 ",
-                         "event c:1 v 0 $epoch 7 u9"],
+    is_deeply(\@events, ["event c:1 a 1 $epoch 2  ",
+                         "event c:1 b 2 $epoch 2  ",
+                         "event c:1 v 0 $epoch 7 u9 u8"],
               "worker $w has got all in order");
 }
 
@@ -51,7 +52,7 @@ for my $w (0 .. 3) {
 
 $res = $ops->call(3, history => channel => 'c:1', limit => 10);
 is_deeply($res->{lines},
-          ["rc=0 recovered=0 epoch=$epoch offset=2 first=1 n=2",
+          ["rc=0 recovered=0 epoch=$epoch offset=2 first=1 n=2 more=0",
            'event c:1 a 1 2 0', 'event c:1 b 2 2 0'], 'history, no claim');
 
 $res = $ops->call(3, history => channel => 'c:1', limit => 10,
@@ -104,6 +105,30 @@ $ops->call(1, publish => channel => 'c:2', type => 'first', payload => '1');
 $res = $ops->call(2, history => channel => 'c:2', limit => 5,
                   epoch => $none);
 is("$res->{recovered} $res->{n}", '1 1', 'also when it came to be meanwhile');
+
+
+# ---- history by flags and ids
+
+$ops->call(0, publish => channel => 'p', type => 'm', payload => '1',
+           id => 100 + $_, flags => $_ % 2 ? 8 : 4) for 1 .. 10;
+
+sub page {
+    my $r = $ops->call(1, history => channel => 'p', limit => 3, @_);
+    return join ' ', "$r->{recovered}$r->{more}",
+           map { /^event p m (\d+)/ } @{$r->{lines}};
+}
+
+is(page(tail => 1), '01 8 9 10', 'the newest');
+is(page(tail => 1, flags => 8), '01 5 7 9', 'the newest with a flag');
+is(page(tail => 1, flags => 8, before => 105), '00 1 3', 'before an id');
+is(page(tail => 1, before => 104), '00 1 2 3', 'and there are no older ones');
+is(page(tail => 1, before => 101), '00', 'nothing is older');
+is(page(tail => 1, before => 1000), '01 8 9 10', 'an id yet to come');
+is(page(flags => 4), '01 2 4 6', 'the oldest with a flag');
+my $ep = $ops->call(0, history => channel => 'p')->{epoch};
+is(page(epoch => $ep, since => 7), '10 8 9 10', 'recovered');
+is(page(epoch => $ep, since => 7, flags => 4), '10 8 10', 'a flag or not');
+is(page(epoch => $ep, since => 6), '01 7 8 9', 'too much');
 
 
 # ---- big events

@@ -220,6 +220,7 @@ typedef struct {
 typedef struct {
     size_t                    pos;         /* of its record in the buffer */
     size_t                    size;
+    uint64_t                  hash;        /* of the channel's name */
     ngx_rtprop_ref_t          channel;
 } ngx_rtprop_shm_out_t;
 
@@ -250,6 +251,7 @@ typedef struct {
     ngx_event_t               due;
 
     ngx_uint_t                written;     /* events, in the step under way */
+    const char               *error;       /* of the step, to be logged */
     time_t                    full;        /* when that was logged */
     unsigned                  refused:1;   /* no room will help */
 } ngx_rtprop_shm_t;
@@ -421,6 +423,14 @@ void ngx_rtprop_shm_sweep(ngx_rtprop_shm_t *shm);
 
 void ngx_rtprop_shm_history(ngx_rtprop_engine_t *e,
     ngx_rtprop_history_t *op);
+
+
+/* --------------------------------------------------- ngx_rtprop_shm_subs.c */
+
+/* Step: counts one subscriber of this worker in. */
+ngx_int_t ngx_rtprop_shm_subscribe(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_ref_t channel);
+
 void ngx_rtprop_shm_unsubscribe(ngx_rtprop_engine_t *e, ngx_str_t *channel,
     ngx_uint_t n);
 void ngx_rtprop_shm_channels(ngx_rtprop_engine_t *e,
@@ -495,7 +505,7 @@ void ngx_rtprop_shm_schedule_arm(ngx_rtprop_shm_t *shm);
 void ngx_rtprop_shm_schedule_due(ngx_event_t *ev);
 
 
-/* ------------------------------------------------- ngx_rtprop_engine_shm.c */
+/* --------------------------------------------------- ngx_rtprop_shm_stat.c */
 
 extern ngx_rtprop_stat_desc_t  ngx_rtprop_shm_stats[];
 
@@ -513,6 +523,9 @@ typedef enum {
     NGX_RTPROP_SHM_STAT_USED,
     NGX_RTPROP_SHM_STAT_TOTAL
 } ngx_rtprop_shm_stat_e;
+
+/* Says where the zone's gauges come from; in init_process. */
+void ngx_rtprop_shm_stat_sources(ngx_rtprop_shm_t *shm);
 
 
 static inline void

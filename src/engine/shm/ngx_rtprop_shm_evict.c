@@ -9,12 +9,14 @@
 #define NGX_RTPROP_SHM_EVICT         16     /* events or channels at a time */
 #define NGX_RTPROP_SHM_SWEEP         64     /* events or channels a second */
 #define NGX_RTPROP_SHM_SWEEP_PARTS   64     /* seconds for the whole table */
+#define NGX_RTPROP_SHM_SWEEP_SLICE   256    /* buckets under one lock */
 
 
 static ngx_rtprop_ref_t ngx_rtprop_shm_evict_kept(ngx_rtprop_shm_t *shm);
 static void ngx_rtprop_shm_sweep_events(ngx_rtprop_shm_t *shm);
 static void ngx_rtprop_shm_sweep_bare(ngx_rtprop_shm_t *shm);
-static void ngx_rtprop_shm_sweep_items(ngx_rtprop_shm_t *shm, int64_t now);
+static void ngx_rtprop_shm_sweep_slice(ngx_rtprop_shm_t *shm, uint64_t n,
+    int64_t now);
 
 
 /*
@@ -135,6 +137,7 @@ void
 ngx_rtprop_shm_sweep(ngx_rtprop_shm_t *shm)
 {
     int64_t                 now;
+    uint64_t                left, n;
     ngx_rtprop_shm_root_t  *root;
 
     root = shm->root;
@@ -146,17 +149,30 @@ ngx_rtprop_shm_sweep(ngx_rtprop_shm_t *shm)
 
     ngx_rtprop_zone_lock(shm->zone);
 
-    if (now - root->swept >= 900) {
-        ngx_rtprop_shm_log(shm, &root->swept, 8);
-        root->swept = now;
-        ngx_rtprop_zone_commit(shm->zone);
-
-        ngx_rtprop_shm_sweep_events(shm);
-        ngx_rtprop_shm_sweep_bare(shm);
-        ngx_rtprop_shm_sweep_items(shm, now);
+    if (now - root->swept < 900) {
+        ngx_rtprop_zone_unlock(shm->zone);
+        return;
     }
 
+    ngx_rtprop_shm_log(shm, &root->swept, 8);
+    root->swept = now;
+    ngx_rtprop_zone_commit(shm->zone);
+
+    ngx_rtprop_shm_sweep_events(shm);
+    ngx_rtprop_shm_sweep_bare(shm);
+
     ngx_rtprop_zone_unlock(shm->zone);
+
+    for (left = (root->mask + 1) / NGX_RTPROP_SHM_SWEEP_PARTS;
+         left;
+         left -= n)
+    {
+        n = ngx_min(left, NGX_RTPROP_SHM_SWEEP_SLICE);
+
+        ngx_rtprop_zone_lock(shm->zone);
+        ngx_rtprop_shm_sweep_slice(shm, n, now);
+        ngx_rtprop_zone_unlock(shm->zone);
+    }
 }
 
 
@@ -227,9 +243,8 @@ ngx_rtprop_shm_sweep_bare(ngx_rtprop_shm_t *shm)
 /* Items whose time is over; the whole table once a minute. */
 
 static void
-ngx_rtprop_shm_sweep_items(ngx_rtprop_shm_t *shm, int64_t now)
+ngx_rtprop_shm_sweep_slice(ngx_rtprop_shm_t *shm, uint64_t n, int64_t now)
 {
-    uint64_t                 n;
     ngx_rtprop_ref_t         ref, next, *buckets;
     ngx_rtprop_shm_item_t   *item;
     ngx_rtprop_shm_root_t   *root;
@@ -237,7 +252,7 @@ ngx_rtprop_shm_sweep_items(ngx_rtprop_shm_t *shm, int64_t now)
     root = shm->root;
     buckets = ngx_rtprop_shm_ptr(shm, root->buckets);
 
-    for (n = (root->mask + 1) / NGX_RTPROP_SHM_SWEEP_PARTS; n; n--) {
+    for ( /* void */ ; n; n--) {
 
         for (ref = buckets[root->sweep & root->mask]; ref; ref = next) {
             item = ngx_rtprop_shm_ptr(shm, ref);

@@ -124,8 +124,7 @@ ngx_rtprop_shm_heap_add(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
     n = root->jobs;
 
     if (n == NGX_RTPROP_SHM_HEAP * NGX_RTPROP_SHM_CHUNK) {
-        ngx_log_error(NGX_LOG_ERR, shm->worker->log, 0,
-                      "rtprop: there are too many scheduled jobs: %uL", n);
+        shm->error = "there are too many scheduled jobs";
         return NGX_ERROR;
     }
 

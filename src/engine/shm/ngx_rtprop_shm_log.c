@@ -46,6 +46,9 @@ ngx_rtprop_shm_log_prepare(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *events,
 
         shm->outs[i].pos = total;
         shm->outs[i].size = size;
+        shm->outs[i].hash = ngx_rtprop_zone_hash(shm->zone,
+                                                 events[i].channel.data,
+                                                 events[i].channel.len);
         total += size;
     }
 
@@ -106,8 +109,7 @@ ngx_rtprop_shm_log_write(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *events,
                 + shm->outs[i].size / 4000 * NGX_RTPROP_SHM_BLOCK_WORDS;
 
         if (ngx_rtprop_zone_room(shm->zone) < words) {
-            ngx_log_error(NGX_LOG_ERR, shm->worker->log, 0,
-                          "rtprop: %ui events are too much for one step", n);
+            shm->error = "too many events are published at once";
             return NGX_ERROR;
         }
 
@@ -135,7 +137,10 @@ ngx_rtprop_shm_log_one(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *ev,
     ngx_rtprop_shm_record_t   *rec;
     ngx_rtprop_shm_channel_t  *ch;
 
-    ngx_rtprop_shm_key(shm, &key, NGX_RTPROP_SHM_CHANNEL, &ev->channel);
+    key.kind = NGX_RTPROP_SHM_CHANNEL;
+    key.owner = 0;
+    key.name = &ev->channel;
+    key.hash = out->hash;
 
     rec = (ngx_rtprop_shm_record_t *) (shm->out + out->pos);
     rec->time = ngx_rtprop_shm_time();

@@ -36,7 +36,7 @@ done
 
 "${cc[@]}" -fPIC "${cflags[@]}" "${incs[@]}" -shared -o "$out" \
     "$here"/*.c \
-    "$obj"/addon/base/ngx_rtprop_{zone,journal,block,slot}.o \
+    "$obj"/addon/base/ngx_rtprop_{zone,journal,block,chain,slot}.o \
     "$obj"/addon/base/ngx_rtprop_stat{,_render}.o \
     "$obj"/addon/base/rtprop_hash.o \
     "$obj"/addon/session/{ngx_rtprop_limit,rtprop_rate}.o \

@@ -46,6 +46,8 @@ op_events(ops_answer_t *a, ngx_rtprop_event_t *ev, ngx_uint_t n)
         ev[i].payload = ops_arg(a, "payload");
         ev[i].flags = ops_int(a, "flags");
         ev[i].skip_user = ops_arg(a, "skip");
+        ev[i].user = ops_arg(a, "user");
+        ev[i].id = ops_int(a, "id");
 
         if (size) {
             ev[i].payload.len = size;
@@ -102,13 +104,16 @@ op_history(ops_answer_t *a)
     op.epoch = ops_hex(a, "epoch");
     op.since = ops_int(a, "since");
     op.limit = ops_int(a, "limit");
+    op.flags = ops_int(a, "flags");
+    op.before = ops_int(a, "before");
     op.tail = (ops_int(a, "tail") == 1);
     op.subscribe = (ops_int(a, "subscribe") == 1);
 
     a->ops->engine->history(a->ops->engine, &op);
 
-    ops_say(a, "rc=%i recovered=%d epoch=%uxL offset=%uL first=%uL n=%ui\n",
-            op.op.rc, op.recovered, op.epoch, op.offset, op.first, op.nevents);
+    ops_say(a, "rc=%i recovered=%d epoch=%uxL offset=%uL first=%uL n=%ui "
+            "more=%d\n", op.op.rc, op.recovered, op.epoch, op.offset, op.first,
+            op.nevents, op.more);
 
     for (i = 0; i < op.nevents; i++) {
         ev = &op.events[i];

@@ -417,9 +417,9 @@ ops_deliver(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *events, ngx_uint_t n)
         ev = &events[i];
 
         if (ops->listen) {
-            ops_note(ops, "event %V %V %uL %uxL %uz %V\n", &ev->channel,
+            ops_note(ops, "event %V %V %uL %uxL %uz %V %V\n", &ev->channel,
                      &ev->type, ev->offset, ev->epoch, ev->payload.len,
-                     &ev->skip_user);
+                     &ev->skip_user, &ev->user);
         }
 
         if (ev->channel.len != 7
