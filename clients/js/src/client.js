@@ -3,23 +3,23 @@
  *
  * Frames from the server are emitted under their type as (payload, frame).
  * The client's own events are 'connection:state', 'connection:open',
- * 'connection:close', 'connection:gap', 'connection:dropped',
- * 'connection:refused' and 'connection:invalid'.
+ * 'connection:close', 'connection:dropped', 'connection:refused',
+ * 'connection:rejoin_refused' and 'connection:invalid'.
  *
  * Everything that could grow is bounded: the outbox, the requests in flight,
- * the frames held back while a gap is closed, the delays between attempts.
+ * the delays between attempts.
  */
 
 import { Emitter } from './emitter.js';
 import { RtpropError } from './error.js';
-import { Outbox } from './outbox.js';
+import { Alarms } from './alarms.js';
+import { Requests } from './requests.js';
 import { ServerClock } from './clock.js';
 import { Memberships } from './memberships.js';
+import { addressOf } from './address.js';
 import { expiryOf, refreshDelay } from './token.js';
 import { watch, isOffline, monotonic } from './surroundings.js';
 import * as backoff from './backoff.js';
-
-const LIMITED_TRIES = 5;    /* sendings of one request that is rate limited */
 
 const defaults = {
     token: null,            /* string, or ({reason}) => string | Promise */
@@ -44,7 +44,6 @@ export class Client extends Emitter {
     #conf;
     #url;
     #WebSocket;
-    #timers;
     #local;
     #random;
     #env;
@@ -53,15 +52,13 @@ export class Client extends Emitter {
     #state = 'idle';
     #generation = 0;        /* tells late callbacks of an older attempt */
     #attempt = 0;
-    #timer = {};            /* by name: connect, retry, ping, pong, ... */
+    #alarms;                /* connect, retry, ping, pong, stable, refresh */
     #tokenReason = 'first';
     #token = null;
     #session = null;
     #user = null;
 
-    #outbox;
-    #pending = new Map();
-    #nextId = 1;
+    #requests;
     #pingSentAt = null;
     #heardAt = 0;
     #members;
@@ -76,10 +73,6 @@ export class Client extends Emitter {
                        backoff: { ...backoff.defaults, ...rest.backoff } };
         this.#url = url;
         this.#WebSocket = WebSocket ?? globalThis.WebSocket;
-        this.#timers = timers ?? {
-            setTimeout: (fn, ms) => globalThis.setTimeout(fn, ms),
-            clearTimeout: (t) => globalThis.clearTimeout(t)
-        };
         this.#local = clock ?? monotonic;
         this.#random = random ?? Math.random;
         this.#env = events ?? globalThis;
@@ -89,7 +82,15 @@ export class Client extends Emitter {
                                 + ' {WebSocket: ...}');
         }
 
-        this.#outbox = new Outbox(this.#conf.queue, this.#conf.volatileTtl);
+        const own = timers ?? {
+            setTimeout: (fn, ms) => globalThis.setTimeout(fn, ms),
+            clearTimeout: (t) => globalThis.clearTimeout(t)
+        };
+
+        this.#alarms = new Alarms(own);
+        this.#requests = new Requests(this.#link(), this.#conf, {
+            timers: own, local: this.#local, random: this.#random
+        });
         this.clock = new ServerClock(this.#local);
         this.#members = new Memberships(this);
         this.#listen();
@@ -104,7 +105,7 @@ export class Client extends Emitter {
     get user() { return this.#user; }
 
     /* entries that wait for a connection */
-    get queued() { return this.#outbox.size; }
+    get queued() { return this.#requests.queued; }
 
     /* the server's time, milliseconds since the epoch */
     now() { return this.clock.now(); }
@@ -140,20 +141,7 @@ export class Client extends Emitter {
      * Returns whether it was sent or queued.
      */
     send(type, payload = {}, options = {}) {
-        const item = { frame: { type, payload }, volatile: !!options.volatile,
-                       key: options.key, at: this.#local() };
-
-        if (this.#state === 'open') {
-            return this.#write(item);
-        }
-
-        if (options.queue === false || this.#state === 'closed') {
-            return false;
-        }
-
-        this.#report(this.#outbox.push(item), 'queue_full');
-
-        return true;
+        return this.#requests.send(type, payload, options);
     }
 
     /*
@@ -168,43 +156,7 @@ export class Client extends Emitter {
      *          or otherwise may happen twice
      */
     request(type, payload = {}, options = {}) {
-        const o = { timeout: this.#conf.requestTimeout,
-                    maxWait: this.#conf.maxWait,
-                    queue: true, retry: false, early: false, ...options };
-        const ready = this.#state === 'open'
-                      || (o.early && this.#state === 'resuming');
-
-        if (this.#state === 'closed') {
-            return Promise.reject(new RtpropError('closed',
-                                                  'the connection is closed'));
-        }
-
-        if (!ready && !o.queue) {
-            return Promise.reject(new RtpropError('offline',
-                                                  'no connection just now'));
-        }
-
-        if (this.#pending.size >= this.#conf.maxPending) {
-            return Promise.reject(new RtpropError('dropped',
-                                        'too many requests without an answer'));
-        }
-
-        return new Promise((resolve, reject) => {
-            const id = this.#nextId++;
-            const req = { id, frame: { type, payload, id }, resolve, reject,
-                          options: o, timer: null, sent: false, tries: 0,
-                          volatile: false, at: this.#local() };
-
-            this.#pending.set(String(id), req);
-
-            if (ready) {
-                this.#write(req);
-                return;
-            }
-
-            this.#wait(req);
-            this.#report(this.#outbox.push(req), 'queue_full');
-        });
+        return this.#requests.request(type, payload, options);
     }
 
     /*
@@ -239,10 +191,10 @@ export class Client extends Emitter {
         }
 
         this.#pingSentAt = this.#local();
-        this.#write({ frame: { type: 'ping', payload: {} } });
+        this.#transmit({ type: 'ping', payload: {} });
 
-        if (this.#timer.pong === undefined) {
-            this.#after('pong', this.#conf.pongTimeout, () => {
+        if (!this.#alarms.has('pong')) {
+            this.#alarms.set('pong', this.#conf.pongTimeout, () => {
                 this.#lost(1006, 'no answer to ping');
             });
         }
@@ -253,10 +205,10 @@ export class Client extends Emitter {
     async #open() {
         const generation = ++this.#generation;
 
-        this.#clear('retry');
+        this.#alarms.clear('retry');
         this.#become('connecting');
-        this.#after('connect', this.#conf.connectTimeout,
-                    () => this.#lost(1006, 'no welcome in time'));
+        this.#alarms.set('connect', this.#conf.connectTimeout,
+                         () => this.#lost(1006, 'no welcome in time'));
 
         let url, protocols;
 
@@ -267,7 +219,8 @@ export class Client extends Emitter {
                 return;
             }
 
-            [url, protocols] = this.#address();
+            [url, protocols] = addressOf(this.#url, this.#conf,
+                                          this.#token);
             this.#ws = protocols.length ? new this.#WebSocket(url, protocols)
                                         : new this.#WebSocket(url);
         } catch (err) {
@@ -295,41 +248,20 @@ export class Client extends Emitter {
         return typeof t === 'function' ? await t({ reason }) : t;
     }
 
-    #address() {
-        const base = typeof this.#url === 'function' ? this.#url() : this.#url;
-        const url = new URL(base, globalThis.location?.href);
-        const protocols = [];
-
-        url.protocol = url.protocol.replace('http', 'ws');
-
-        for (const [k, v] of Object.entries(this.#conf.params)) {
-            url.searchParams.set(k, v);
-        }
-
-        if (this.#token && this.#conf.tokenIn === 'query') {
-            url.searchParams.set('token', this.#token);
-
-        } else if (this.#token) {
-            protocols.push('rtprop', `rtprop.token.${this.#token}`);
-        }
-
-        return [url.href, protocols];
-    }
-
     #welcome(payload) {
-        this.#clear('connect');
+        this.#alarms.clear('connect');
         this.#session = payload.session_id ?? null;
         this.#user = payload.user ?? null;
         this.#tokenReason = 'reconnect';
         this.clock.reset();
         this.clock.sample(payload.server_time);
-        this.#members.begin();
+        this.#members.begin(payload.channels);
         this.#become('resuming');
         this.#watch();
         this.probe();
         this.#planRefresh(this.#token ? expiryOf(this.#token) : null);
-        this.#after('stable', this.#conf.stableAfter,
-                    () => { this.#attempt = 0; });
+        this.#alarms.set('stable', this.#conf.stableAfter,
+                         () => { this.#attempt = 0; });
 
         const generation = this.#generation;
 
@@ -338,7 +270,7 @@ export class Client extends Emitter {
                 && this.#state === 'resuming')
             {
                 this.#become('open');
-                this.#flush();
+                this.#requests.flush();
                 this.emit('connection:open', { sessionId: this.#session,
                                                user: this.#user });
             }
@@ -358,12 +290,7 @@ export class Client extends Emitter {
             ws.onopen = ws.onmessage = ws.onclose = ws.onerror = null;
         }
 
-        for (const name of ['connect', 'retry', 'ping', 'pong', 'stable',
-                            'refresh'])
-        {
-            this.#clear(name);
-        }
-
+        this.#alarms.clearAll();
         this.#pingSentAt = null;
 
         return ws;
@@ -377,7 +304,7 @@ export class Client extends Emitter {
             ws?.close();
         } catch { /* it is gone already */ }
 
-        this.#setAside(backoff.wasOurFault(code));
+        this.#requests.lost(backoff.wasOurFault(code));
 
         const conf = this.#conf;
         const next = backoff.decide(code, {
@@ -405,43 +332,12 @@ export class Client extends Emitter {
         this.#become(isOffline(this.#env) ? 'offline' : 'waiting',
                      { delay: next.delay, attempt: this.#attempt, code });
         this.emit('connection:close', { code, reason, delay: next.delay });
-        this.#after('retry', next.delay, () => this.#open());
-    }
-
-    /* Requests in flight: back into the outbox, or rejected. */
-    #setAside(ourFault) {
-        const again = [];
-
-        for (const req of this.#pending.values()) {
-            if (!req.sent) {
-                continue;
-            }
-
-            if (req.options.retry && !ourFault) {
-                req.sent = false;
-                this.#wait(req);
-                again.push(req);
-
-            } else {
-                this.#settle(req, new RtpropError('disconnected',
-                             'the connection was lost before the answer'));
-            }
-        }
-
-        this.#report(this.#outbox.unshift(again), 'queue_full');
+        this.#alarms.set('retry', next.delay, () => this.#open());
     }
 
     #finish({ code, reason, byUs }) {
         this.#unlisten.splice(0).forEach((fn) => fn());
-
-        const { ready } = this.#outbox.drain(this.#local());
-
-        for (const req of [...this.#pending.values()]) {
-            this.#settle(req, new RtpropError('closed',
-                                              'the connection is closed'));
-        }
-
-        this.#report(ready.filter((x) => x.resolve === undefined), 'closed');
+        this.#requests.end();
         this.#members.end(byUs);
 
         if (this.#state === 'closed') {
@@ -462,7 +358,7 @@ export class Client extends Emitter {
         let frame;
 
         this.#heardAt = this.#local();
-        this.#clear('pong');
+        this.#alarms.clear('pong');
 
         try {
             frame = JSON.parse(data);
@@ -504,147 +400,40 @@ export class Client extends Emitter {
             break;
         }
 
-        if (!this.#members.admit(frame)) {
-            return;
+        if (this.#members.admit(frame) && !this.#requests.answer(frame)) {
+            this.emit(frame.type, payload, frame);
         }
-
-        this.deliver(frame);
     }
 
-    /* Internal: hands a judged frame to its request and to the listeners. */
-    deliver(frame) {
-        const payload = frame.payload ?? {};
-
-        if (frame.id !== undefined) {
-            const req = this.#pending.get(String(frame.id));
-
-            if (req !== undefined && this.#answer(req, frame)) {
-                return;
-            }
-        }
-
-        this.emit(frame.type, payload, frame);
-    }
-
-    /* Returns whether the frame is used up (it will be tried again). */
-    #answer(req, frame) {
-        if (frame.type !== 'error') {
-            this.#settle(req, null, frame);
-            return false;
-        }
-
-        const p = frame.payload ?? {};
-
-        if (req.options.retry && req.tries < LIMITED_TRIES
-            && (p.code === 'rate_limited' || p.code === 'unavailable'))
-        {
-            const generation = this.#generation;
-            const ms = Math.max(p.retry_after_ms ?? 0,
-                                backoff.delay(req.tries, this.#conf.backoff,
-                                              this.#random));
-
-            this.#timers.clearTimeout(req.timer);
-            req.timer = this.#timers.setTimeout(() => {
-                if (this.#pending.has(String(req.id))
-                    && generation === this.#generation)
-                {
-                    this.#write(req);
-                }
-            }, ms);
-
-            return true;
-        }
-
-        this.#settle(req, new RtpropError(p.code ?? 'internal', p.message, p));
-
-        return false;
-    }
-
-    #write(item) {
-        const ws = this.#ws;
-
-        if (item.volatile && ws.bufferedAmount > this.#conf.maxBuffered) {
-            this.#report([item], 'slow');
-            return false;
-        }
-
-        if (item.resolve !== undefined) {
-            item.sent = true;
-            item.tries++;
-            this.#timers.clearTimeout(item.timer);
-            item.timer = this.#timers.setTimeout(() => {
-                this.#settle(item, new RtpropError('timeout',
-                                        `no answer to ${item.frame.type}`));
-            }, item.options.timeout);
-        }
-
+    #transmit(frame) {
         try {
-            ws.send(JSON.stringify(item.frame));
+            this.#ws.send(JSON.stringify(frame));
 
         } catch {
-            /* closing: onclose follows and sets requests aside */
+            /* closing: onclose follows */
             return false;
         }
 
         return true;
     }
 
-    #flush() {
-        const { ready, stale } = this.#outbox.drain(this.#local());
-
-        this.#report(stale, 'stale');
-
-        for (const item of ready) {
-            if (item.resolve === undefined
-                || this.#pending.has(String(item.id)))
-            {
-                this.#write(item);
-            }
-        }
-    }
-
-    #wait(req) {
-        this.#timers.clearTimeout(req.timer);
-        req.timer = null;
-
-        if (Number.isFinite(req.options.maxWait)) {
-            req.timer = this.#timers.setTimeout(() => {
-                this.#outbox.remove(req);
-                this.#settle(req, new RtpropError('offline',
-                                                  'no connection in time'));
-            }, req.options.maxWait);
-        }
-    }
-
-    #settle(req, err, frame) {
-        this.#timers.clearTimeout(req.timer);
-        this.#pending.delete(String(req.id));
-
-        if (err) {
-            req.reject(err);
-        } else {
-            req.resolve(frame);
-        }
-    }
-
-    #report(items, reason) {
-        for (const item of items) {
-            if (item.resolve !== undefined) {
-                this.#settle(item, new RtpropError('dropped',
-                                         'too much waits for a connection'));
-            }
-
-            this.emit('connection:dropped', { type: item.frame.type,
-                                              payload: item.frame.payload,
-                                              reason });
-        }
+    /* What the requests may know of us. */
+    #link() {
+        return {
+            ready: (early) => this.#state === 'open'
+                              || (early && this.#state === 'resuming'),
+            closed: () => this.#state === 'closed',
+            transmit: (frame) => this.#transmit(frame),
+            buffered: () => this.#ws.bufferedAmount,
+            emit: (type, detail) => this.emit(type, detail)
+        };
     }
 
     /* ---- time ---- */
 
     /* Pings when nothing came for a while: a half-open socket says nothing. */
     #watch() {
-        this.#after('ping', this.#conf.pingInterval, () => {
+        this.#alarms.set('ping', this.#conf.pingInterval, () => {
             if (this.#local() - this.#heardAt >= this.#conf.pingInterval / 2
                 || this.clock.rtt === null)
             {
@@ -664,26 +453,11 @@ export class Client extends Emitter {
             return;
         }
 
-        this.#after('refresh', refreshDelay(at, this.now()), () => {
+        this.#alarms.set('refresh', refreshDelay(at, this.now()), () => {
             this.refreshToken().catch((err) => {
                 this.emit('connection:invalid', { error: err });
             });
         });
-    }
-
-    #after(name, ms, fn) {
-        this.#clear(name);
-        this.#timer[name] = this.#timers.setTimeout(() => {
-            delete this.#timer[name];
-            fn();
-        }, ms);
-    }
-
-    #clear(name) {
-        if (this.#timer[name] !== undefined) {
-            this.#timers.clearTimeout(this.#timer[name]);
-            delete this.#timer[name];
-        }
     }
 
     #become(state, detail = {}) {

@@ -2,22 +2,19 @@
  * Memberships: the channels a client wants to be in, kept over reconnects.
  *
  * After a welcome, channels with a known epoch and offset are resumed in one
- * command, the others are joined anew.  A frame that shows a gap is held back
- * with those behind it while the missing ones are fetched by a resume of that
- * channel; the number held is bounded.
+ * command, the others are joined anew.  The user's own channel needs no join:
+ * the welcome tells where it stands, and what came since is resumed too.
  */
 
 import { Positions } from './positions.js';
 import { RtpropError } from './error.js';
-
-const HOLD = 64;            /* frames held back per channel */
 
 
 export class Memberships {
     #client;
     #wanted = new Map();    /* "channel type" -> membership with its waiters */
     #positions = new Positions();
-    #held = new Map();      /* channel -> frames waiting for a resume */
+    #own = new Set();       /* channels of the welcome where something misses */
     #restored = false;      /* on this connection restore() has begun */
 
     constructor(client) {
@@ -41,7 +38,7 @@ export class Memberships {
         });
 
         if (this.#restored && isUp(this.#client)) {
-            this.#enter(entry, true);
+            this.#enter(entry);
         }
 
         return promise;
@@ -60,7 +57,6 @@ export class Memberships {
 
         if (!this.#others(m.channel)) {
             this.#positions.forget(m.channel);
-            this.#held.delete(m.channel);
         }
 
         if (entry.leave && isUp(this.#client)) {
@@ -68,11 +64,17 @@ export class Memberships {
         }
     }
 
-    /* A connection begins. */
-    begin() {
+    /* A connection begins: channels {name: {epoch, offset}} of its welcome. */
+    begin(channels) {
         this.#positions.forgetUnnamed();
-        this.#held.clear();
+        this.#own.clear();
         this.#restored = false;
+
+        for (const [name, place] of Object.entries(channels ?? {})) {
+            if (this.#positions.live(name, place.epoch, place.offset)) {
+                this.#own.add(name);
+            }
+        }
     }
 
     /* The client was closed for good. forget: by ourselves, so nothing stays. */
@@ -86,8 +88,6 @@ export class Memberships {
         if (forget) {
             this.#wanted.clear();
         }
-
-        this.#held.clear();
     }
 
     /* Resumes and joins. Settles, never rejects, when all is answered. */
@@ -98,6 +98,10 @@ export class Memberships {
 
         this.#restored = true;
 
+        for (const name of this.#own) {
+            channels[name] = this.#positions.get(name);
+        }
+
         for (const entry of this.#wanted.values()) {
             const p = this.#positions.get(entry.channel);
 
@@ -107,27 +111,22 @@ export class Memberships {
                 channels[entry.channel] = p;
                 resumed.push(entry);
             } else {
-                work.push(this.#enter(entry, true));
+                work.push(this.#enter(entry));
             }
         }
 
-        if (resumed.length) {
+        if (Object.keys(channels).length) {
             work.push(this.#resume(channels, resumed));
         }
 
         return Promise.all(work);
     }
 
-    /*
-     * Judges a frame. Returns whether it is to be delivered now: doubles are
-     * swallowed, frames behind a gap come later.
-     */
+    /* Whether a frame is to be delivered; doubles are swallowed. */
     admit(frame) {
         const { channel, offset, epoch } = frame;
 
-        if (channel === undefined || offset === undefined
-            || frame.type === 'resumed')
-        {
+        if (channel === undefined || offset === undefined) {
             return true;
         }
 
@@ -136,33 +135,15 @@ export class Memberships {
             return true;
         }
 
-        if (frame.id !== undefined) {
-            /* our own command's answer: its event is not sent to us again */
-            if (this.#positions.judge(channel, offset) === 'gap') {
-                this.#mend(channel, null);
-            }
-
-            return true;
-        }
-
-        switch (this.#positions.judge(channel, offset)) {
-
-        case 'new':
-            return true;
-
-        case 'double':
-            return false;
-
-        default:
-            this.#mend(channel, frame);
-            return false;
-        }
+        /* an answer is awaited, whatever its offset */
+        return this.#positions.isNew(channel, offset)
+               || frame.id !== undefined;
     }
 
-    async #enter(entry, early = false) {
+    async #enter(entry) {
         try {
             const frame = await this.#client.request(entry.type, entry.payload,
-                                                     { retry: false, early });
+                                                     { early: true });
             entry.waiters.splice(0).forEach((w) => w.resolve(frame));
 
         } catch (err) {
@@ -172,6 +153,7 @@ export class Memberships {
 
             if (!err.retryable) {
                 this.#wanted.delete(entry.key);
+                this.#positions.forget(entry.channel);
             }
 
             if (entry.waiters.length === 0 && !err.retryable) {
@@ -184,67 +166,7 @@ export class Memberships {
     }
 
     async #resume(channels, entries) {
-        const results = await this.#fetch(channels);
-
-        if (results === null) {
-            return;
-        }
-
-        const again = [];
-
-        for (const entry of entries) {
-            const r = results[entry.channel];
-
-            if (r?.epoch === undefined) {
-                this.#positions.forget(entry.channel);
-                again.push(this.#enter(entry, true));
-
-            } else {
-                entry.waiters.splice(0).forEach((w) => w.resolve(r));
-            }
-        }
-
-        await Promise.all(again);
-    }
-
-    /* Something was missed: hold back, fetch it, go on. */
-    #mend(channel, frame) {
-        const waiting = this.#held.get(channel);
-
-        if (waiting !== undefined) {
-            if (frame && waiting.length < HOLD) {
-                waiting.push(frame);
-            }
-
-            return;
-        }
-
-        const p = this.#positions.get(channel);
-
-        this.#held.set(channel, frame ? [frame] : []);
-        this.#client.emit('connection:gap', { channel, after: p.offset,
-                                              offset: frame?.offset });
-        if (p.epoch === null) {
-            this.#release(channel);
-            return;
-        }
-
-        this.#fetch({ [channel]: p });
-    }
-
-    /*
-     * Asks for what was missed.  Frames that come before the answer pass when
-     * they follow, and are held when they do not.  The promise gives results
-     * by channel ({} when refused), or null when the connection went away.
-     */
-    async #fetch(channels) {
         let results = {};
-        const mine = {};
-
-        for (const channel of Object.keys(channels)) {
-            mine[channel] = this.#held.get(channel) ?? [];
-            this.#held.set(channel, mine[channel]);
-        }
 
         try {
             const answer = await this.#client.request('resume', { channels },
@@ -256,44 +178,23 @@ export class Memberships {
             if (err.code === 'disconnected' || err.code === 'closed'
                 || err.code === 'offline')
             {
-                return null;
+                return;
             }
         }
 
-        for (const channel of Object.keys(channels)) {
-            if (this.#held.get(channel) !== mine[channel]) {
-                continue;       /* left, or another connection by now */
+        this.#own.forEach((name) => this.#positions.caughtUp(name));
+        this.#own.clear();
+
+        await Promise.all(entries.map((entry) => {
+            const r = results[entry.channel];
+
+            if (r?.epoch === undefined) {
+                this.#positions.forget(entry.channel);
+                return this.#enter(entry);
             }
 
-            this.#release(channel);
-
-            const r = results[channel];
-
-            if (r?.epoch !== undefined) {
-                this.#positions.advance(channel, r.offset, r.epoch);
-            }
-        }
-
-        return results;
-    }
-
-    /* Delivers what was held, in order and once; the rest is not for us. */
-    #release(channel) {
-        const held = this.#held.get(channel);
-
-        this.#held.delete(channel);
-        held.sort((a, b) => a.offset - b.offset);
-
-        for (const frame of held) {
-            const p = this.#positions.get(channel);
-
-            if (p !== undefined && frame.offset <= p.offset) {
-                continue;
-            }
-
-            this.#positions.advance(channel, frame.offset);
-            this.#client.deliver(frame);
-        }
+            entry.waiters.splice(0).forEach((w) => w.resolve(r));
+        }));
     }
 
     #others(channel) {

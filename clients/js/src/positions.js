@@ -2,22 +2,24 @@
  * Positions: how far each channel has been heard.  Pure.
  *
  * Reliable frames carry channel and offset; the answer to a join (a state
- * frame) carries the epoch too.  Offsets of one epoch count up by one, so that
- * a double and a gap both show.
+ * frame) and the welcome carry the epoch too.  Within one epoch offsets only
+ * grow.  A session need not get each of them, so a step of more than one means
+ * nothing: what is higher is new, what is not is a double.
  *
  * After a state frame the server replays older events (the last messages of a
- * conversation): offsets up to the state's own are then judged by a cursor of
- * their own, which only moves up.
+ * conversation), and so it does when the user's own channel, which is live
+ * from the welcome on, is resumed: offsets up to the frame's own are then
+ * judged by a cursor of their own, which only moves up.
  */
 
 export class Positions {
     #channels = new Map();
 
-    /* {epoch, offset} of a channel, or undefined */
+    /* {epoch, offset} to resume a channel from, or undefined */
     get(channel) {
         const p = this.#channels.get(channel);
 
-        return p && { epoch: p.epoch, offset: p.offset };
+        return p && { epoch: p.epoch, offset: p.behind ? p.cursor : p.offset };
     }
 
     /* A state frame: everything up to offset is contained or replayed next. */
@@ -25,66 +27,53 @@ export class Positions {
         const p = this.#channels.get(channel);
         const same = p !== undefined && p.epoch === epoch;
 
-        this.#channels.set(channel, {
-            epoch,
-            offset,
-            upto: offset,
-            cursor: same ? p.offset : -1
-        });
+        this.#set(channel, epoch, offset, same ? p.offset : -1);
     }
 
     /*
-     * An event: 'new' (deliver), 'double' (drop) or 'gap' (something between
-     * was missed; the position stays where it is).
+     * A channel that is live from offset on without a join.  Returns whether
+     * something between the last known place and offset was missed: get() then
+     * gives that place, until caughtUp().
      */
-    judge(channel, offset) {
-        const p = this.#channels.get(channel);
+    live(channel, epoch, offset) {
+        const p = this.get(channel);
+        const missed = p !== undefined && p.epoch === epoch
+                       && p.offset < offset;
 
-        if (p === undefined) {
-            this.#channels.set(channel, { epoch: null, offset,
-                                          upto: -1, cursor: -1 });
-            return 'new';
-        }
+        this.#set(channel, epoch, offset, missed ? p.offset : offset);
+        this.#channels.get(channel).behind = missed;
 
-        if (offset <= p.offset) {
-            if (offset <= p.upto && offset > p.cursor) {
-                p.cursor = offset;
-                return 'new';
-            }
-
-            return 'double';
-        }
-
-        if (offset > p.offset + 1) {
-            return 'gap';
-        }
-
-        p.offset = offset;
-
-        return 'new';
+        return missed;
     }
 
-    /* Moves forward without a frame: what lies between is not for us. */
-    advance(channel, offset, epoch) {
+    caughtUp(channel) {
+        const p = this.#channels.get(channel);
+
+        if (p !== undefined) {
+            p.behind = false;
+        }
+    }
+
+    /* An event: whether it is to be delivered, or was heard already. */
+    isNew(channel, offset) {
         const p = this.#channels.get(channel);
 
         if (p === undefined) {
-            this.#channels.set(channel, { epoch: epoch ?? null, offset,
-                                          upto: -1, cursor: -1 });
-            return;
-        }
-
-        if (epoch !== undefined && p.epoch !== epoch) {
-            p.epoch = epoch;
-            p.offset = offset;
-            p.upto = -1;
-            p.cursor = -1;
-            return;
+            this.#set(channel, null, offset, offset);
+            return true;
         }
 
         if (offset > p.offset) {
             p.offset = offset;
+            return true;
         }
+
+        if (offset <= p.upto && offset > p.cursor) {
+            p.cursor = offset;
+            return true;
+        }
+
+        return false;
     }
 
     forget(channel) {
@@ -98,5 +87,10 @@ export class Positions {
                 this.#channels.delete(channel);
             }
         }
+    }
+
+    #set(channel, epoch, offset, cursor) {
+        this.#channels.set(channel, { epoch, offset, cursor, upto: offset,
+                                      behind: false });
     }
 }

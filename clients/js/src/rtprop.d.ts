@@ -246,7 +246,9 @@ export interface Notification {
 /** Frames by type: (payload, frame). */
 export interface ServerEvents {
     'welcome': [{ session_id: string; user: User; server_time: string;
-                  ping_interval: number; resume: boolean }, Frame];
+                  ping_interval: number; resume: boolean;
+                  channels?: Record<string, { epoch: string;
+                                              offset: number }> }, Frame];
     'error': [{ code: string; message: string; event?: string;
                 field?: string; retry_after_ms?: number }, Frame];
     'chat:joined': [{ conversation_id: string; participants: Participant[];
@@ -308,7 +310,6 @@ export interface ServerEvents {
     'connection:close': [{ code: number; reason: string;
                            delay: number | null }];
     'connection:refused': [{ code: number; reason: string }];
-    'connection:gap': [{ channel: string; after: number; offset?: number }];
     'connection:dropped': [{ type: string; payload: any; reason: string }];
     'connection:rejoin_refused': [{ channel: string; error: RtpropError }];
     'connection:invalid': [{ data?: any; error?: Error }];

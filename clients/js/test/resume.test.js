@@ -33,22 +33,41 @@ async function joined(offset = 10) {
 }
 
 
-test('positions judge new, double and gap', () => {
+test('positions tell what is new from doubles', () => {
     const p = new Positions();
 
     p.state(C, 'e', 5);
-    assert.equal(p.judge(C, 3), 'new');         /* replay after a join */
-    assert.equal(p.judge(C, 3), 'double');
-    assert.equal(p.judge(C, 5), 'new');
-    assert.equal(p.judge(C, 6), 'new');
-    assert.equal(p.judge(C, 6), 'double');
-    assert.equal(p.judge(C, 8), 'gap');
-    assert.deepEqual(p.get(C), { epoch: 'e', offset: 6 });
-    p.state(C, 'e', 9);                         /* joined again, same epoch */
-    assert.equal(p.judge(C, 5), 'double');
-    assert.equal(p.judge(C, 7), 'new');
+    assert.ok(p.isNew(C, 3));                   /* replay after a join */
+    assert.ok(!p.isNew(C, 3));
+    assert.ok(p.isNew(C, 5));
+    assert.ok(p.isNew(C, 6));
+    assert.ok(!p.isNew(C, 6));
+    assert.ok(p.isNew(C, 8));                   /* 7 was not for us */
+    assert.ok(!p.isNew(C, 7));
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 8 });
+    p.state(C, 'e', 10);                        /* joined again, same epoch */
+    assert.ok(!p.isNew(C, 8));
+    assert.ok(p.isNew(C, 9));
     p.state(C, 'f', 2);                         /* another epoch */
-    assert.equal(p.judge(C, 1), 'new');
+    assert.ok(p.isNew(C, 1));
+});
+
+test('a live channel is behind until its replay is over', () => {
+    const p = new Positions();
+
+    assert.equal(p.live(C, 'e', 5), false);     /* nothing known before */
+    assert.ok(p.isNew(C, 6));
+    assert.equal(p.live(C, 'e', 9), true);
+    assert.ok(p.isNew(C, 10));                  /* live, before the replay */
+    assert.ok(p.isNew(C, 7));
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 7 });
+    assert.equal(p.live(C, 'e', 12), true);     /* lost in the middle */
+    assert.ok(!p.isNew(C, 7));
+    assert.ok(p.isNew(C, 8));
+    p.caughtUp(C);
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 12 });
+    assert.equal(p.live(C, 'f', 20), false);    /* a new server */
+    assert.equal(p.live(C, 'f', 20), false);
 });
 
 test('the replay after a join is heard once, and then the live ones',
@@ -134,52 +153,20 @@ test('a refused resume joins anew', async () => {
     assert.equal(r.ws.of('chat:join').length, 1);
 });
 
-test('a gap is closed by a resume, in order and nothing twice', async () => {
+test('events that are not for us leave no gap', async () => {
     const r = await joined(10);
 
-    r.ws.say(message(11));
-    r.ws.say(message(14));
-    r.ws.say(message(15));
-    assert.deepEqual(r.heard, ['m11']);
-    assert.ok(r.types().includes('connection:gap'));
-
-    const frame = r.ws.last('resume');
-
-    assert.deepEqual(frame.payload.channels[C], { epoch: 'e1', offset: 11 });
-    [12, 13, 14, 15].forEach((n) => r.ws.say(message(n)));
-    r.ws.say({ type: 'resumed', id: frame.id, payload: { channels: {
-        [C]: { recovered: true, missed: 4, epoch: 'e1', offset: 15 } } } });
-    await settle();
-    r.ws.say(message(16));
-    assert.deepEqual(r.heard, ['m11', 'm12', 'm13', 'm14', 'm15', 'm16']);
-});
-
-test('offsets that are not for us do not keep anything back', async () => {
-    const r = await joined(10);
-
-    r.ws.say(message(12));      /* 11 was excluded for our session */
-
-    const { id } = r.ws.last('resume');
-
-    r.ws.say(message(12));      /* the replay knows 11 as little */
-    r.ws.say({ type: 'resumed', id, payload: { channels: {
-        [C]: { recovered: true, missed: 1, epoch: 'e1', offset: 12 } } } });
-    await settle();
-    assert.deepEqual(r.heard, ['m12']);
-    r.ws.say(message(13));
-    assert.deepEqual(r.heard, ['m12', 'm13']);
-    assert.equal(r.ws.of('resume').length, 1);
-});
-
-test('a gap whose resume fails is delivered all the same', async () => {
-    const r = await joined(10);
-
-    r.ws.say(message(13));
     r.ws.say(message(12));
-    r.ws.say({ type: 'error', id: r.ws.last('resume').id,
-               payload: { code: 'unavailable' } });
+    r.ws.say(message(15));
+    r.ws.say(message(15));
+    assert.deepEqual(r.heard, ['m12', 'm15']);
+    assert.equal(r.ws.of('resume').length, 0);
+    r.ws.end(1006);
+    await r.timers.advance(1000);
+    r.ws.welcome();
     await settle();
-    assert.deepEqual(r.heard, ['m12', 'm13']);
+    assert.deepEqual(r.ws.last('resume').payload.channels[C],
+                     { epoch: 'e1', offset: 15 });
 });
 
 test('an answer of our own moves the position on', async () => {
@@ -213,6 +200,46 @@ test('frames without a known epoch are followed until we reconnect',
     assert.equal(r.ws.of('resume').length, 0);
     n(1);
     assert.deepEqual(heard, [41, 43, 1]);
+});
+
+test("the user's own channel is resumed from where it was heard",
+     async () => {
+    const r = rig();
+    const heard = [];
+    const U = 'user:u1';
+    const note = (offset) => r.ws.say({ type: 'notification', channel: U,
+                                        offset, payload: { id: offset } });
+    const back = async (offset) => {
+        r.ws.end(1006);
+        await r.timers.advance(1000);
+        r.ws.welcome({ channels: { [U]: { epoch: 'e', offset } } });
+        await settle();
+    };
+
+    r.client.on('notification', (p) => heard.push(p.id));
+    r.client.connect();
+    await settle();
+    r.ws.welcome({ channels: { [U]: { epoch: 'e', offset: 5 } } });
+    await settle();
+    assert.equal(r.client.state, 'open');
+    assert.equal(r.ws.of('resume').length, 0);
+    note(6);
+
+    await back(8);
+    assert.deepEqual(r.ws.last('resume').payload,
+                     { channels: { [U]: { epoch: 'e', offset: 6 } } });
+    note(9);                    /* live, before the replay */
+    [7, 8].forEach(note);
+    r.ws.say({ type: 'resumed', id: r.ws.last('resume').id, payload: {
+        channels: { [U]: { recovered: true, missed: 2, epoch: 'e',
+                           offset: 11 } } } });
+    await settle();
+    assert.equal(r.client.state, 'open');
+    [10, 11].forEach(note);     /* on their way while it was answered */
+    assert.deepEqual(heard, [6, 9, 7, 8, 10, 11]);
+
+    await back(11);
+    assert.equal(r.ws.of('resume').length, 0, 'nothing was missed');
 });
 
 test('a join made while away happens on arrival', async () => {
