@@ -20,7 +20,10 @@ export class Conversation extends Emitter {
     #offs = [];
     #typedAt = -Infinity;
     #readUpTo = null;
+    #session = null;            /* the connection that messages reach up to */
+    #counted = -1;              /* offset up to which unread was told */
     #bySender = new Map();      /* client_message_id -> message */
+    #before = new Map();        /* by id: what was shown before it was replaced */
 
     constructor(client, id) {
         super();
@@ -167,14 +170,14 @@ export class Conversation extends Emitter {
 
     #wire() {
         const on = (type, fn) => this.#offs.push(
-            this.#client.on(type, (p) => {
+            this.#client.on(type, (p, frame) => {
                 if (String(p.conversation_id) === this.id) {
-                    fn(p);
+                    fn(p, frame);
                 }
             }));
 
-        on('chat:joined', (p) => this.#onJoined(p));
-        on('chat:new_message', (p) => this.#onMessage(p));
+        on('chat:joined', (p, frame) => this.#onJoined(p, frame));
+        on('chat:new_message', (p, frame) => this.#onMessage(p, frame));
         on('chat:delivered', (p) => this.#mark(p.message_id, 'delivered'));
         on('chat:messages_read', (p) => this.#onRead(p));
         on('chat:user_typing', (p) => this.#onTyping(p, p.is_typing !== false));
@@ -184,6 +187,11 @@ export class Conversation extends Emitter {
         on('presence:user_online', (p) => this.#onPresence(p, true));
         on('presence:user_offline', (p) => this.#onPresence(p, false));
 
+        this.#offs.push(this.#client.on('resumed', (p) => {
+            if (p.channels?.[`conversation:${this.id}`]?.recovered) {
+                this.#onRecovered();
+            }
+        }));
         this.#offs.push(this.#client.on('connection:state', ({ state }) => {
             if (state === 'waiting' || state === 'offline') {
                 this.typing.clear();
@@ -192,8 +200,29 @@ export class Conversation extends Emitter {
         }));
     }
 
-    #onJoined(p) {
+    /* Nothing was missed, but who is here may have changed: joining tells. */
+    #onRecovered() {
+        this.#session = this.#client.sessionId;
+        this.#client.request('chat:join', { conversation_id: this.id })
+            .catch(() => {});
+    }
+
+    /*
+     * The first answer to a join on a connection is followed by the last
+     * messages.  What is shown by then may not reach up to them, and so makes
+     * room; what has no id yet is still to be sent and stays.
+     */
+    #onJoined(p, { offset = -1 }) {
+        if (this.#session !== this.#client.sessionId) {
+            this.#session = this.#client.sessionId;
+            this.#before = new Map(this.messages.filter((m) => m.id !== null)
+                                                .map((m) => [m.id, m]));
+            this.messages = this.messages.filter((m) => m.id === null);
+            this.hasMore = true;
+        }
+
         this.joined = true;
+        this.#counted = offset;
         this.unread = p.unread_count ?? 0;
         this.participants = new Map((p.participants ?? []).map(
             (x) => [String(x.id), { ...x }]));
@@ -201,14 +230,15 @@ export class Conversation extends Emitter {
         this.emit('change');
     }
 
-    #onMessage(p) {
+    #onMessage(p, { offset = Infinity }) {
         const message = this.#insert(p);
 
         if (message === null) {
+            this.emit('change');
             return;
         }
 
-        if (!message.mine) {
+        if (!message.mine && offset > this.#counted) {
             this.unread++;
 
             if (this.typing.delete(String(message.sender.id))) {
@@ -232,8 +262,12 @@ export class Conversation extends Emitter {
             own.id = id;
             own.created_at = p.created_at ?? own.created_at;
             raise(own, 'sent');
+
+            if (!this.messages.includes(own)) {
+                this.messages.push(own);
+            }
+
             this.#sort();
-            this.emit('change');
             return null;
         }
 
@@ -243,14 +277,15 @@ export class Conversation extends Emitter {
 
         const sender = p.sender ?? { id: p.from };
         const mine = String(sender.id) === String(this.#me);
-        const message = { ...p, id, sender, mine,
-                          attachments: p.attachments ?? [],
-                          status: mine ? 'sent' : undefined };
+        const known = this.#before.get(id);
+        const message = known ?? { ...p, id, sender, mine,
+                                   attachments: p.attachments ?? [],
+                                   status: mine ? 'sent' : undefined };
 
         this.messages.push(message);
         this.#sort();
 
-        return message;
+        return known === undefined ? message : null;
     }
 
     /* By time; what has no id yet stays at the end, where it was written. */

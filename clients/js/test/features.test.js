@@ -44,6 +44,74 @@ test('chat: history in order, each once, others count as unread', async () => {
     assert.equal(c.unread, 2);
 });
 
+test('chat: what is replayed after a join was counted by the server',
+     async () => {
+    const r = rig();
+    const c = new Conversation(r.client, C);
+    const at = (n) => ({ ...from('u2', n), channel: `conversation:${C}`,
+                         offset: n });
+    const news = [];
+
+    c.on('message', (m) => news.push(m.id));
+    await r.up();
+    c.join();
+    r.ws.say({ type: 'chat:joined', id: r.ws.last('chat:join').id,
+               channel: `conversation:${C}`, epoch: 'e', offset: 3,
+               payload: { conversation_id: C, unread_count: 1 } });
+    [2, 3].forEach((n) => r.ws.say(at(n)));
+    assert.equal(c.unread, 1);
+    r.ws.say(at(4));
+    assert.equal(c.unread, 2);
+    assert.deepEqual(news, ['m4']);
+    assert.deepEqual(c.messages.map((m) => m.id), ['m2', 'm3', 'm4']);
+});
+
+test('chat: after a new state only what the server knows is shown',
+     async () => {
+    const { r, c } = await room();
+
+    r.ws.say(from('u1', 1));
+    r.ws.say(from('u1', 2));
+    r.ws.say({ type: 'chat:messages_read', payload: {
+        conversation_id: C, up_to_message_id: 'm2', read_by: 'u2' } });
+    r.ws.end(1006);
+    c.send('still to come');
+    await r.timers.advance(1000);
+    r.ws.welcome({ session_id: 'another' });
+    await settle();
+    r.ws.say({ type: 'chat:joined', id: r.ws.last('chat:join').id,
+               payload: { conversation_id: C } });
+    r.ws.say(from('u1', 2));
+    r.ws.say(from('u2', 9));
+    assert.deepEqual(c.messages.map((m) => m.id), ['m2', 'm9', null]);
+    assert.equal(c.messages[0].status, 'read');
+});
+
+test('chat: after a resume the messages stay, and who is here is asked',
+     async () => {
+    const { r, c } = await room();
+    const channel = `conversation:${C}`;
+
+    r.ws.say({ type: 'chat:joined', channel, epoch: 'e', offset: 1,
+               payload: { conversation_id: C } });
+    r.ws.say({ ...from('u2', 1), channel, offset: 1 });
+    r.ws.end(1006);
+    await r.timers.advance(1000);
+    r.ws.welcome({ session_id: 'another' });
+    await settle();
+    r.ws.say({ ...from('u2', 2), channel, offset: 2 });
+    r.ws.say({ type: 'resumed', id: r.ws.last('resume').id, payload: {
+        channels: { [channel]: { recovered: true, missed: 1, epoch: 'e',
+                                 offset: 2 } } } });
+    await settle();
+    r.ws.say({ type: 'chat:joined', id: r.ws.last('chat:join').id, channel,
+               epoch: 'e', offset: 2, payload: { conversation_id: C,
+               unread_count: 2, participants: [{ id: 'u2', online: true }] } });
+    assert.deepEqual(c.messages.map((m) => m.id), ['m1', 'm2']);
+    assert.equal(c.unread, 2);
+    assert.ok(c.participants.get('u2').online);
+});
+
 test('chat: ticks go sending, sent, delivered, read and never back',
      async () => {
     const { c, ws } = await room();
