@@ -434,6 +434,24 @@ ngx_rtprop_hub_replied(ngx_rtprop_hub_t *hub, ngx_str_t *user, int64_t waited)
 
 
 void
+ngx_rtprop_hub_assigned(ngx_rtprop_hub_t *hub, ngx_str_t *agent,
+    ngx_str_t *property, ngx_uint_t yes)
+{
+    ngx_uint_t               i;
+    ngx_rtprop_observer_t  **observer;
+
+    observer = hub->worker->conf->observers.elts;
+
+    for (i = 0; i < hub->worker->conf->observers.nelts; i++) {
+        if (observer[i]->assigned) {
+            observer[i]->assigned(hub, agent, property, yes,
+                                  observer[i]->data);
+        }
+    }
+}
+
+
+void
 ngx_rtprop_hub_ask(ngx_rtprop_hub_t *hub, const char *name,
     ngx_rtprop_ask_t *ask)
 {

@@ -149,6 +149,9 @@ typedef struct {
     /* the user let somebody wait so long for an answer, ms */
     void  (*replied)(ngx_rtprop_hub_t *hub, ngx_str_t *user, int64_t waited,
               void *data);
+    /* a property has this agent from now on, or (yes is 0) no longer */
+    void  (*assigned)(ngx_rtprop_hub_t *hub, ngx_str_t *agent,
+              ngx_str_t *property, ngx_uint_t yes, void *data);
     /* once per worker start, when everything stands */
     void  (*started)(ngx_rtprop_worker_t *worker, void *data);
 } ngx_rtprop_observer_t;
@@ -160,6 +163,10 @@ ngx_int_t ngx_rtprop_observer_add(ngx_conf_t *cf,
 /* Tells the observers that a user replied after so many ms. */
 void ngx_rtprop_hub_replied(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     int64_t waited);
+
+/* Tells them whose property it is, or is no longer. */
+void ngx_rtprop_hub_assigned(ngx_rtprop_hub_t *hub, ngx_str_t *agent,
+    ngx_str_t *property, ngx_uint_t yes);
 
 
 /*

@@ -132,7 +132,7 @@ test_properties(void)
     ids[2] = str("p1");
 
     is_int(rtprop_presence_properties(doc, ids, 3), RTPROP_OK, "properties");
-    is_str(dumped(json_incref(rtprop_presence_property_ids(doc))),
+    is_str(dumped(rtprop_presence_property_ids(doc)),
            "[\"p1\",\"p2\"]", "each once");
     is_int(rtprop_presence_properties(doc, ids, 2), RTPROP_AGAIN,
            "the same again are no news");
@@ -147,8 +147,49 @@ test_properties(void)
     }
 
     rtprop_presence_properties(doc, ids, 1100);
-    is_int(json_array_size(rtprop_presence_property_ids(doc)),
+    is_int(json_array_size(json_object_get(doc, "property_ids")),
            RTPROP_PRESENCE_PROPERTIES, "a thousand are kept");
+
+    json_decref(doc);
+}
+
+
+static void
+test_assigned(void)
+{
+    size_t         i;
+    char           name[8];
+    json_t        *doc;
+    rtprop_str_t   p1, p2, id;
+
+    doc = rtprop_presence_create();
+    p1 = str("p1");
+    p2 = str("p2");
+
+    rtprop_presence_properties(doc, &p1, 1);
+
+    is_int(rtprop_presence_assign(doc, &p2, 1), RTPROP_OK, "assigned");
+    is_int(rtprop_presence_assign(doc, &p2, 1), RTPROP_AGAIN, "once");
+    is_int(rtprop_presence_assign(doc, &p1, 1), RTPROP_OK,
+           "one that the token names, too");
+    is_str(dumped(rtprop_presence_property_ids(doc)), "[\"p1\",\"p2\"]",
+           "both, each once");
+    rtprop_presence_properties(doc, &p2, 1);
+    is_str(dumped(rtprop_presence_property_ids(doc)), "[\"p2\",\"p1\"]",
+           "a token's list leaves them alone");
+    is_int(rtprop_presence_assign(doc, &p1, 0), RTPROP_OK, "no longer");
+    is_int(rtprop_presence_assign(doc, &p1, 0), RTPROP_AGAIN, "once");
+    is_str(dumped(rtprop_presence_property_ids(doc)), "[\"p2\"]",
+           "taken out");
+
+    for (i = 0; i < RTPROP_PRESENCE_PROPERTIES + 5; i++) {
+        sprintf(name, "q%zu", i);
+        id = str(name);
+        rtprop_presence_assign(doc, &id, 1);
+    }
+
+    is_int(json_array_size(json_object_get(doc, "assigned")),
+           RTPROP_PRESENCE_PROPERTIES, "no more than a thousand");
 
     json_decref(doc);
 }
@@ -243,6 +284,7 @@ main(void)
 {
     test_status();
     test_properties();
+    test_assigned();
     test_replies();
     test_payload();
 

@@ -23,9 +23,11 @@ struct ngx_rtprop_presence_change_s {
     json_t                     *estimated;  /* borrowed from cmd */
     rtprop_str_t               *properties;
     size_t                      nproperties;
+    rtprop_str_t                property;   /* assigned: this one */
     int64_t                     waited;
     rtprop_invalid_t            why;
     unsigned                    first:1;    /* connection */
+    unsigned                    yes:1;      /* assigned, or no longer */
     unsigned                    quiet:1;    /* nobody is told */
 };
 
@@ -45,6 +47,8 @@ static int ngx_rtprop_presence_rule_came(ngx_rtprop_presence_change_t *c,
 static int ngx_rtprop_presence_rule_went(ngx_rtprop_presence_change_t *c,
     json_t *doc, int64_t now);
 static int ngx_rtprop_presence_rule_replied(ngx_rtprop_presence_change_t *c,
+    json_t *doc, int64_t now);
+static int ngx_rtprop_presence_rule_assigned(ngx_rtprop_presence_change_t *c,
     json_t *doc, int64_t now);
 static ngx_int_t ngx_rtprop_presence_apply(ngx_rtprop_update_t *update,
     ngx_str_t *text, uint64_t version, int64_t now);
@@ -173,6 +177,32 @@ ngx_rtprop_presence_replied(ngx_rtprop_hub_t *hub, ngx_str_t *user,
         c->quiet = 1;
         ngx_rtprop_hub_update(hub, &c->update);
     }
+}
+
+
+void
+ngx_rtprop_presence_assigned(ngx_rtprop_hub_t *hub, ngx_str_t *agent,
+    ngx_str_t *property, ngx_uint_t yes, void *data)
+{
+    ngx_rtprop_presence_change_t  *c;
+
+    c = ngx_rtprop_presence_change_create(hub, agent,
+                                          ngx_rtprop_presence_rule_assigned);
+
+    if (c == NULL) {
+        return;
+    }
+
+    c->yes = yes;
+    c->property.len = property->len;
+    c->property.data = ngx_pstrdup(c->update.state.op.pool, property);
+
+    if (c->property.data == NULL) {
+        ngx_rtprop_hub_free_pool(hub, c->update.state.op.pool);
+        return;
+    }
+
+    ngx_rtprop_hub_update(hub, &c->update);
 }
 
 
@@ -306,6 +336,14 @@ ngx_rtprop_presence_rule_replied(ngx_rtprop_presence_change_t *c, json_t *doc,
     int64_t now)
 {
     return rtprop_presence_replied(doc, c->waited);
+}
+
+
+static int
+ngx_rtprop_presence_rule_assigned(ngx_rtprop_presence_change_t *c,
+    json_t *doc, int64_t now)
+{
+    return rtprop_presence_assign(doc, &c->property, c->yes);
 }
 
 

@@ -74,6 +74,8 @@ void ngx_rtprop_presence_went(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     ngx_str_t *info, void *data);
 void ngx_rtprop_presence_replied(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     int64_t waited, void *data);
+void ngx_rtprop_presence_assigned(ngx_rtprop_hub_t *hub, ngx_str_t *agent,
+    ngx_str_t *property, ngx_uint_t yes, void *data);
 
 
 /*

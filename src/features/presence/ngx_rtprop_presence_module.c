@@ -126,6 +126,7 @@ ngx_rtprop_presence_preconfiguration(ngx_conf_t *cf)
     observer.opened = ngx_rtprop_presence_came;
     observer.offline = ngx_rtprop_presence_went;
     observer.replied = ngx_rtprop_presence_replied;
+    observer.assigned = ngx_rtprop_presence_assigned;
 
     ngx_memzero(&fact, sizeof(ngx_rtprop_fact_t));
     ngx_str_set(&fact.name, NGX_RTPROP_PRESENCE_DOC);

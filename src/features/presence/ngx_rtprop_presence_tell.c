@@ -110,7 +110,7 @@ ngx_rtprop_presence_turn(ngx_event_t *ev)
     ngx_rtprop_presence_tell_t  *t;
 
     t = ev->data;
-    ids = rtprop_presence_property_ids(t->status);
+    ids = json_object_get(t->status, "property_ids");
     end = ngx_min(t->next + NGX_RTPROP_PRESENCE_TURN, json_array_size(ids));
 
     t->waiting = end - t->next + 1;
@@ -211,7 +211,7 @@ ngx_rtprop_presence_count(ngx_rtprop_presence_tell_t *t)
         return;
     }
 
-    ids = rtprop_presence_property_ids(t->status);
+    ids = json_object_get(t->status, "property_ids");
 
     if (t->next < json_array_size(ids)) {
         ngx_post_event(&t->turn, &ngx_posted_next_events);

@@ -1,6 +1,7 @@
 /*
  * {"format":1, "said":"busy" or null, "estimated_available":... or null,
- *  "last_seen":ms or null, "property_ids":["p1", ...],
+ *  "last_seen":ms or null, "property_ids":["p1", ...] as the token names
+ *  them, "assigned":["p2", ...] as the properties do,
  *  "replies":[ms, ...]}, the newest reply last
  */
 
@@ -18,6 +19,8 @@
 
 
 static int rtprop_presence_valid(const json_t *doc);
+static int rtprop_presence_valid_ids(const json_t *ids);
+static size_t rtprop_presence_find(const json_t *ids, const rtprop_str_t *id);
 static int rtprop_presence_estimate(const json_t *value,
     rtprop_invalid_t *why);
 static int rtprop_presence_set(json_t *doc, const char *key, json_t *value);
@@ -30,10 +33,10 @@ static const char  *rtprop_presence_words[] = { "offline", "online", "busy" };
 json_t *
 rtprop_presence_create(void)
 {
-    return json_pack("{si, sn, sn, sn, s[], s[]}",
+    return json_pack("{si, sn, sn, sn, s[], s[], s[]}",
                      "format", RTPROP_PRESENCE_FORMAT,
                      "said", "estimated_available", "last_seen",
-                     "property_ids", "replies");
+                     "property_ids", "assigned", "replies");
 }
 
 
@@ -59,12 +62,11 @@ static int
 rtprop_presence_valid(const json_t *doc)
 {
     size_t            i;
-    json_t           *ids, *replies, *item;
+    json_t           *replies, *item;
     int64_t           n;
     rtprop_str_t      said;
     rtprop_invalid_t  why;
 
-    ids = json_object_get(doc, "property_ids");
     replies = json_object_get(doc, "replies");
 
     if (json_integer_value(json_object_get(doc, "format"))
@@ -74,23 +76,40 @@ rtprop_presence_valid(const json_t *doc)
         || rtprop_presence_estimate(json_object_get(doc,
                                                     "estimated_available"),
                                     &why) != RTPROP_OK
-        || !json_is_array(ids) || !json_is_array(replies)
-        || json_array_size(ids) > RTPROP_PRESENCE_PROPERTIES
+        || !rtprop_presence_valid_ids(json_object_get(doc, "property_ids"))
+        || !rtprop_presence_valid_ids(json_object_get(doc, "assigned"))
+        || !json_is_array(replies)
         || json_array_size(replies) > RTPROP_PRESENCE_REPLIES)
     {
         return 0;
-    }
-
-    json_array_foreach (ids, i, item) {
-        if (!json_is_string(item)) {
-            return 0;
-        }
     }
 
     json_array_foreach (replies, i, item) {
         if (rtprop_json_int(item, &n) != RTPROP_OK || n < 0
             || n > RTPROP_PRESENCE_REPLY_MAX)
         {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+rtprop_presence_valid_ids(const json_t *ids)
+{
+    size_t   i;
+    json_t  *item;
+
+    if (!json_is_array(ids)
+        || json_array_size(ids) > RTPROP_PRESENCE_PROPERTIES)
+    {
+        return 0;
+    }
+
+    json_array_foreach (ids, i, item) {
+        if (!json_is_string(item)) {
             return 0;
         }
     }
@@ -212,7 +231,7 @@ rtprop_presence_properties(json_t *doc, const rtprop_str_t *ids, size_t n)
 
     json_decref(seen);
 
-    if (json_equal(list, rtprop_presence_property_ids(doc))) {
+    if (json_equal(list, json_object_get(doc, "property_ids"))) {
         json_decref(list);
         return RTPROP_AGAIN;
     }
@@ -221,10 +240,79 @@ rtprop_presence_properties(json_t *doc, const rtprop_str_t *ids, size_t n)
 }
 
 
+int
+rtprop_presence_assign(json_t *doc, const rtprop_str_t *id, int yes)
+{
+    int      rc;
+    size_t   i, n;
+    json_t  *ids;
+
+    ids = json_object_get(doc, "assigned");
+    n = json_array_size(ids);
+    i = rtprop_presence_find(ids, id);
+
+    if (yes) {
+        if (i < n || n == RTPROP_PRESENCE_PROPERTIES) {
+            return RTPROP_AGAIN;
+        }
+
+        rc = json_array_append_new(ids, rtprop_payload_str(id));
+
+    } else {
+        if (i == n) {
+            return RTPROP_AGAIN;
+        }
+
+        rc = json_array_remove(ids, i);
+    }
+
+    return rc == 0 ? RTPROP_OK : RTPROP_ERROR;
+}
+
+
+/* The place of an id; the array's size if it is not there. */
+
+static size_t
+rtprop_presence_find(const json_t *ids, const rtprop_str_t *id)
+{
+    size_t   i;
+    json_t  *item;
+
+    json_array_foreach (ids, i, item) {
+        if (json_string_length(item) == id->len
+            && memcmp(json_string_value(item), id->data, id->len) == 0)
+        {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
 json_t *
 rtprop_presence_property_ids(const json_t *doc)
 {
-    return json_object_get(doc, "property_ids");
+    size_t   i;
+    json_t  *list, *seen, *ids, *id;
+
+    ids = json_object_get(doc, "property_ids");
+    list = ids ? json_copy(ids) : json_array();
+    seen = json_object();
+
+    json_array_foreach (ids, i, id) {
+        (void) json_object_set_new(seen, json_string_value(id), json_null());
+    }
+
+    json_array_foreach (json_object_get(doc, "assigned"), i, id) {
+        if (json_object_get(seen, json_string_value(id)) == NULL) {
+            (void) json_array_append(list, id);
+        }
+    }
+
+    json_decref(seen);
+
+    return list;
 }
 
 
@@ -319,13 +407,12 @@ json_t *
 rtprop_presence_status_payload(const json_t *doc, const rtprop_str_t *agent,
     int connected, int64_t now)
 {
-    json_t                    *ids, *seen, *estimated;
+    json_t                    *seen, *estimated;
     int64_t                    last_seen, minutes;
     rtprop_presence_status_e   status;
 
     status = rtprop_presence_status(doc, connected);
 
-    ids = rtprop_presence_property_ids(doc);
     seen = json_object_get(doc, "last_seen");
     estimated = json_object_get(doc, "estimated_available");
     minutes = doc ? rtprop_presence_reply_minutes(doc) : -1;
@@ -344,7 +431,7 @@ rtprop_presence_status_payload(const json_t *doc, const rtprop_str_t *agent,
                      "agent_id", rtprop_payload_str(agent),
                      "status", rtprop_presence_word(status),
                      "last_seen", rtprop_payload_time(last_seen),
-                     "property_ids", ids ? json_incref(ids) : json_array(),
+                     "property_ids", rtprop_presence_property_ids(doc),
                      "estimated_available", rtprop_payload_value(estimated),
                      "typical_reply_minutes",
                      minutes < 0 ? json_null() : json_integer(minutes));

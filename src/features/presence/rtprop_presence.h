@@ -75,7 +75,17 @@ int rtprop_presence_seen(json_t *doc, int connected, int64_t now);
 int rtprop_presence_properties(json_t *doc, const rtprop_str_t *ids,
     size_t n);
 
-/* The ids of the agent's properties, borrowed: an array of texts. */
+/*
+ * Takes in (yes), or out, a property whose own resource names the agent; a
+ * token's list leaves it alone.  RTPROP_OK; RTPROP_AGAIN (unchanged) when it
+ * was so, or when there are RTPROP_PRESENCE_PROPERTIES; RTPROP_ERROR.
+ */
+int rtprop_presence_assign(json_t *doc, const rtprop_str_t *id, int yes);
+
+/*
+ * The ids of the agent's properties: those of the token, then those assigned;
+ * an array of texts, a new reference.
+ */
 json_t *rtprop_presence_property_ids(const json_t *doc);
 
 /*

@@ -12,6 +12,7 @@ typedef struct {
     ngx_rtprop_cmd_t           *cmd;
     json_t                     *doc;
     rtprop_invalid_t            why;
+    ngx_str_t                   agent;      /* of the one found */
     uint64_t                    version;    /* the one found */
     const char                 *code;
 } ngx_rtprop_property_put_t;
@@ -30,6 +31,7 @@ static ngx_int_t ngx_rtprop_property_put_apply(ngx_rtprop_update_t *update,
 static ngx_int_t ngx_rtprop_property_put_events(ngx_rtprop_property_put_t *p,
     rtprop_property_event_t *events, ngx_uint_t n);
 static void ngx_rtprop_property_put_done(ngx_rtprop_update_t *update);
+static void ngx_rtprop_property_put_assign(ngx_rtprop_property_put_t *p);
 static void ngx_rtprop_property_put_refuse(ngx_rtprop_property_put_t *p);
 static void ngx_rtprop_property_got(ngx_rtprop_op_t *op);
 static void ngx_rtprop_property_viewers_got(ngx_rtprop_op_t *op);
@@ -81,7 +83,7 @@ ngx_rtprop_property_put_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
 {
     int                         rc;
     unsigned                    n;
-    rtprop_str_t                id;
+    rtprop_str_t                id, agent;
     rtprop_property_event_t     events[RTPROP_PROPERTY_EVENTS];
     ngx_rtprop_property_put_t  *p;
 
@@ -102,6 +104,17 @@ ngx_rtprop_property_put_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
     if (p->doc == NULL) {
         return NGX_ERROR;
     }
+
+    rtprop_property_agent(p->doc, &agent);
+
+    p->agent.len = agent.len;
+    p->agent.data = ngx_pnalloc(p->cmd->pool, agent.len + 1);
+
+    if (p->agent.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p->agent.data, agent.data, agent.len);
 
     id = ngx_rtprop_property_pure(&p->cmd->path[0]);
 
@@ -179,6 +192,7 @@ ngx_rtprop_property_put_done(ngx_rtprop_update_t *update)
     }
 
     ngx_rtprop_property_stat(cmd->worker, NGX_RTPROP_PROPERTY_CHANGES, 1);
+    ngx_rtprop_property_put_assign(p);
 
     id = ngx_rtprop_property_pure(&cmd->path[0]);
     cmd->version = update->state.version;
@@ -187,6 +201,37 @@ ngx_rtprop_property_put_done(ngx_rtprop_update_t *update)
                       "property",
                       rtprop_property_resource_json(p->doc, &id, cmd->version),
                       NULL);
+}
+
+
+/*
+ * The agent is named each time, although it may be known: what a worker that
+ * died did not come to say is mended by the next PUT.
+ */
+
+static void
+ngx_rtprop_property_put_assign(ngx_rtprop_property_put_t *p)
+{
+    ngx_str_t          agent;
+    rtprop_str_t       now;
+    ngx_rtprop_hub_t  *hub;
+
+    hub = p->cmd->worker->hub;
+    rtprop_property_agent(p->doc, &now);
+
+    agent.len = now.len;
+    agent.data = now.data;
+
+    if (p->agent.len
+        && (p->agent.len != agent.len
+            || ngx_memcmp(p->agent.data, agent.data, agent.len) != 0))
+    {
+        ngx_rtprop_hub_assigned(hub, &p->agent, &p->cmd->path[0], 0);
+    }
+
+    if (agent.len) {
+        ngx_rtprop_hub_assigned(hub, &agent, &p->cmd->path[0], 1);
+    }
 }
 
 
