@@ -936,11 +936,17 @@ ngx_rtprop_hub_event_copy(ngx_pool_t *pool, ngx_rtprop_event_t *dst,
 
     for (i = 0; i < 7; i++) {
         to[i]->data = p;
-        p = ngx_cpymem(p, from[i]->data, from[i]->len);
+
+        if (from[i]->len) {
+            p = ngx_cpymem(p, from[i]->data, from[i]->len);
+        }
     }
 
     dst->alt_payload.data = p;
-    ngx_memcpy(p, src->alt_payload.data, src->alt_payload.len);
+
+    if (src->alt_payload.len) {
+        ngx_memcpy(p, src->alt_payload.data, src->alt_payload.len);
+    }
 
     return NGX_OK;
 }

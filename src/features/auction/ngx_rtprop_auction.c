@@ -217,6 +217,9 @@ ngx_rtprop_auction_write(ngx_rtprop_auction_change_t *change,
 
     ngx_rtprop_auction_plan(change, a);
 
+    change->update.state.ttl = rtprop_auction_over(a)
+                               ? NGX_RTPROP_AUCTION_KEEP : 0;
+
     return value->data ? NGX_OK : NGX_ERROR;
 }
 

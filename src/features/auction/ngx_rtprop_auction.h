@@ -37,6 +37,7 @@
 
 #define NGX_RTPROP_AUCTION_EVERY   10000    /* ms between two timer_sync */
 #define NGX_RTPROP_AUCTION_CHECK   1000     /* ms; looks again after a change */
+#define NGX_RTPROP_AUCTION_KEEP    2592000000ULL   /* ms, once it is over */
 #define NGX_RTPROP_AUCTION_MISSED  1000     /* events that resume may send */
 #define NGX_RTPROP_AUCTION_EVENTS  8        /* of one change */
 #define NGX_RTPROP_AUCTION_LIMIT   50       /* bids of one page */

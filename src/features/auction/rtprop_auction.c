@@ -587,6 +587,14 @@ rtprop_auction_remaining(const rtprop_auction_t *a, int64_t now)
 }
 
 
+int
+rtprop_auction_over(const rtprop_auction_t *a)
+{
+    return a->status == RTPROP_AUCTION_ENDED
+           || a->status == RTPROP_AUCTION_CANCELLED;
+}
+
+
 unsigned
 rtprop_auction_winner(const rtprop_auction_t *a)
 {

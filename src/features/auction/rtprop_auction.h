@@ -314,6 +314,9 @@ int64_t rtprop_auction_minimum(const rtprop_auction_t *a);
  */
 int64_t rtprop_auction_remaining(const rtprop_auction_t *a, int64_t now);
 
+/* Whether it is ended or cancelled: nothing will happen to it any more. */
+int rtprop_auction_over(const rtprop_auction_t *a);
+
 /* The winner's number; 0 before the end, without bids, and when cancelled. */
 unsigned rtprop_auction_winner(const rtprop_auction_t *a);
 

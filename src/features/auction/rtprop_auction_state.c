@@ -198,10 +198,7 @@ rtprop_auction_register(rtprop_auction_t *a, const rtprop_str_t *user,
 
     number = rtprop_auction_number(a, user);
 
-    if (number
-        || a->status == RTPROP_AUCTION_ENDED
-        || a->status == RTPROP_AUCTION_CANCELLED)
-    {
+    if (number || rtprop_auction_over(a)) {
         return number;
     }
 

@@ -545,7 +545,9 @@ ngx_rtprop_chat_index_create(ngx_rtprop_hub_t *hub, ngx_str_t *user,
         return NULL;
     }
 
-    ngx_memcpy(x->name.data, more->data, more->len);
+    if (more->len) {
+        ngx_memcpy(x->name.data, more->data, more->len);
+    }
 
     return x;
 }
