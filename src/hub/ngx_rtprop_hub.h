@@ -257,9 +257,11 @@ uint64_t ngx_rtprop_hub_epoch_parse(ngx_str_t *text);
  * it had before: not 0 means that it hears the channel already, so nothing is
  * replayed, whatever the position asked for.
  *
- * cmd's session may go away before done(): then op.rc is NGX_ABORT.  done()
- * finds the join as its argument.
+ * cmd's session may go away before done(): then op.rc is NGX_ABORT; NGX_BUSY:
+ * it has NGX_RTPROP_SUBS_MAX channels.  done() finds the join as its argument.
  */
+#define NGX_RTPROP_SUBS_MAX  1000       /* of a session, its own included */
+
 typedef struct ngx_rtprop_join_s  ngx_rtprop_join_t;
 typedef void (*ngx_rtprop_join_pt)(ngx_rtprop_join_t *join);
 

@@ -23,6 +23,7 @@ static uint32_t ngx_rtprop_hub_hash(ngx_rtprop_hub_t *hub, ngx_str_t *name);
 static ngx_rtprop_channel_t *ngx_rtprop_hub_channel_create(
     ngx_rtprop_hub_t *hub, ngx_str_t *name);
 static void ngx_rtprop_hub_grow(ngx_rtprop_hub_t *hub);
+static ngx_uint_t ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s);
 static ngx_rtprop_sub_t *ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *name);
 static void ngx_rtprop_hub_joined(ngx_rtprop_op_t *op);
@@ -218,6 +219,27 @@ ngx_rtprop_hub_sub(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
 }
 
 
+/* Whether the session has all the subscriptions that it may have. */
+
+static ngx_uint_t
+ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&s->subs);
+         q != ngx_queue_sentinel(&s->subs);
+         q = ngx_queue_next(q))
+    {
+        n++;
+    }
+
+    return n >= NGX_RTPROP_SUBS_MAX;
+}
+
+
 static ngx_rtprop_sub_t *
 ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
     ngx_str_t *name)
@@ -331,6 +353,11 @@ ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
         join->sub->kinds |= join->kinds;
         join->history.subscribe = 0;
         join->history.limit = 0;
+
+    } else if (ngx_rtprop_hub_sub_full(s)) {
+        join->history.op.rc = NGX_BUSY;
+        join->done(join);
+        return;
 
     } else {
         join->sub = ngx_rtprop_hub_sub_create(hub, s, &join->history.channel);

@@ -10,7 +10,7 @@ use lib 't/lib';
 use RTProp::Test;
 use Time::HiRes qw(time);
 
-rtprop_nginx(location => 'rtprop_user_connections 20;');
+rtprop_nginx(location => 'rtprop_user_connections 20; rtprop_rate other off;');
 
 api(PUT => '/api/properties/p1', {
     title => 'Canal house', status => 'available', price => 45000000,
@@ -195,6 +195,30 @@ for my $type (qw(property:view property:leave property:subscribe
     my $took = time - $began;
     $heard = 1 + grep { $_->{type} eq 'property:viewer_count' } $eve->events;
     cmp_ok($heard, '<=', 4 * $took + 2, 'at most four a second');
+}
+
+
+# a connection has room for a thousand channels, its user's own included
+
+{
+    my $greedy = client(user => 'greedy');
+
+    for my $n (1 .. 999) {
+        $greedy->send_json('property:view', "g$n");
+        $greedy->wait_for('property:state') if $n % 20 == 0;
+    }
+
+    ok($greedy->wait_for('property:state',
+                         sub { $_[0]{payload}{property_id} eq 'g999' }),
+       'as many properties as there is room for');
+    $greedy->clear;
+    $greedy->send_json('property:view', 'more', 1);
+    is($greedy->wait_for('error')->{payload}{code}, 'unavailable',
+       'one more is refused');
+    $greedy->send_json('property:leave', 'g1', 2);
+    ok($greedy->wait_for('ack'), 'after leaving one');
+    $greedy->send_json('property:view', 'more', 3);
+    ok($greedy->wait_for('property:state'), 'there is room again');
 }
 
 done_testing();
