@@ -170,7 +170,8 @@ sub numbers {
 
     my (%count, %last);
 
-    for my $ws ($slow, $fast) {
+    # who reads goes first: then all of it waits for who does not
+    for my $ws ($fast, $slow) {
         my $name = $ws == $slow ? 'slow' : 'fast';
         my $ends = 0;
 
