@@ -13,9 +13,12 @@
 #include "base/ngx_rtprop_zone.h"
 
 
+static ngx_rtprop_stat_dir_t *ngx_rtprop_stat_dir(ngx_rtprop_zone_t *zone);
 static ngx_int_t ngx_rtprop_stat_columns(ngx_rtprop_stat_t *stat);
 static ngx_rtprop_stat_entry_t *ngx_rtprop_stat_entry(ngx_rtprop_stat_t *stat,
     ngx_rtprop_stat_desc_t *desc);
+static ngx_rtprop_stat_entry_t *ngx_rtprop_stat_entry_make(
+    ngx_rtprop_stat_t *stat, ngx_rtprop_stat_desc_t *desc);
 static ngx_int_t ngx_rtprop_stat_row(ngx_rtprop_stat_t *stat, ngx_uint_t row);
 static ngx_int_t ngx_rtprop_stat_reap(void *data, ngx_uint_t slot);
 
@@ -57,7 +60,6 @@ ngx_rtprop_stat_init_worker(ngx_rtprop_worker_t *worker)
 {
     ngx_int_t            rc;
     ngx_uint_t           n;
-    ngx_rtprop_ref_t     ref;
     ngx_rtprop_stat_t   *stat;
     ngx_rtprop_zone_t   *zone;
 
@@ -84,21 +86,7 @@ ngx_rtprop_stat_init_worker(ngx_rtprop_worker_t *worker)
 
     ngx_rtprop_zone_lock(zone);
 
-    ref = ngx_rtprop_zone_root(zone, NGX_RTPROP_ROOT_STAT);
-
-    if (ref == 0) {
-        ref = ngx_rtprop_zone_alloc(zone, sizeof(ngx_rtprop_stat_dir_t));
-
-        if (ref) {
-            ngx_memzero(ngx_rtprop_zone_ptr(zone, ref),
-                        sizeof(ngx_rtprop_stat_dir_t));
-            ngx_rtprop_zone_set_root(zone, NGX_RTPROP_ROOT_STAT, ref);
-            ngx_rtprop_zone_commit(zone);
-        }
-    }
-
-    stat->dir = ngx_rtprop_zone_ptr(zone, ref);
-
+    stat->dir = ngx_rtprop_stat_dir(zone);
     rc = (stat->dir == NULL) ? NGX_ERROR : ngx_rtprop_stat_columns(stat);
 
     if (rc != NGX_OK) {
@@ -116,6 +104,33 @@ ngx_rtprop_stat_init_worker(ngx_rtprop_worker_t *worker)
     worker->stat = stat;
 
     return ngx_rtprop_zone_on_reap(zone, ngx_rtprop_stat_reap, stat);
+}
+
+
+/* The first worker makes it; NULL when there is no room. */
+
+static ngx_rtprop_stat_dir_t *
+ngx_rtprop_stat_dir(ngx_rtprop_zone_t *zone)
+{
+    ngx_rtprop_ref_t        ref;
+    ngx_rtprop_stat_dir_t  *dir;
+
+    ref = ngx_rtprop_zone_root(zone, NGX_RTPROP_ROOT_STAT);
+
+    if (ref) {
+        return ngx_rtprop_zone_ptr(zone, ref);
+    }
+
+    ref = ngx_rtprop_zone_alloc(zone, sizeof(ngx_rtprop_stat_dir_t));
+    dir = ngx_rtprop_zone_ptr(zone, ref);
+
+    if (dir) {
+        ngx_memzero(dir, sizeof(ngx_rtprop_stat_dir_t));
+        ngx_rtprop_zone_set_root(zone, NGX_RTPROP_ROOT_STAT, ref);
+        ngx_rtprop_zone_commit(zone);
+    }
+
+    return dir;
 }
 
 
@@ -159,19 +174,13 @@ ngx_rtprop_stat_columns(ngx_rtprop_stat_t *stat)
 }
 
 
-/* A histogram's columns lie in one chunk. */
-
 static ngx_rtprop_stat_entry_t *
 ngx_rtprop_stat_entry(ngx_rtprop_stat_t *stat, ngx_rtprop_stat_desc_t *desc)
 {
-    uint32_t                  first, n;
     ngx_rtprop_ref_t          ref;
-    ngx_rtprop_stat_dir_t    *dir;
     ngx_rtprop_stat_entry_t  *entry;
 
-    dir = stat->dir;
-
-    for (ref = dir->entries; ref; ref = entry->next) {
+    for (ref = stat->dir->entries; ref; ref = entry->next) {
         entry = ngx_rtprop_zone_ptr(stat->zone, ref);
 
         if (entry->type == desc->type
@@ -186,6 +195,22 @@ ngx_rtprop_stat_entry(ngx_rtprop_stat_t *stat, ngx_rtprop_stat_desc_t *desc)
         }
     }
 
+    return ngx_rtprop_stat_entry_make(stat, desc);
+}
+
+
+/* A histogram's columns lie in one chunk. */
+
+static ngx_rtprop_stat_entry_t *
+ngx_rtprop_stat_entry_make(ngx_rtprop_stat_t *stat,
+    ngx_rtprop_stat_desc_t *desc)
+{
+    uint32_t                  first, n;
+    ngx_rtprop_ref_t          ref;
+    ngx_rtprop_stat_dir_t    *dir;
+    ngx_rtprop_stat_entry_t  *entry;
+
+    dir = stat->dir;
     n = (desc->type == NGX_RTPROP_STAT_HISTOGRAM) ? NGX_RTPROP_STAT_BOUNDS + 2
                                                   : 1;
     first = dir->columns;
