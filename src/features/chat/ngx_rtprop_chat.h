@@ -100,9 +100,12 @@ void ngx_rtprop_chat_go(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
 void ngx_rtprop_chat_stop_typing(ngx_rtprop_chat_conf_t *conf,
     ngx_rtprop_session_t *s, ngx_str_t *id);
 
-/* Remembers which conversations a user is in: adds, or takes out. */
+/*
+ * Remembers which conversations a user is in, and his name there (a string or
+ * null; borrowed); with name NULL forgets one.
+ */
 void ngx_rtprop_chat_index(ngx_rtprop_hub_t *hub, ngx_str_t *user,
-    ngx_str_t *id, ngx_uint_t in);
+    ngx_str_t *id, json_t *name);
 
 /* Documents: when a user was last seen, ms as text; read marks of a channel. */
 #define NGX_RTPROP_CHAT_SEEN   "seen"

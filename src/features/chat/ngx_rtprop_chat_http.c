@@ -149,14 +149,16 @@ ngx_rtprop_chat_put_index(ngx_rtprop_chat_put_t *p)
         user.data = (u_char *) json_string_value(id);
         user.len = json_string_length(id);
 
-        ngx_rtprop_chat_index(p->cmd->worker->hub, &user, &p->cmd->path[0], 1);
+        ngx_rtprop_chat_index(p->cmd->worker->hub, &user, &p->cmd->path[0],
+                              json_object_get(person, "name"));
     }
 
     json_array_foreach(p->removed, i, id) {
         user.data = (u_char *) json_string_value(id);
         user.len = json_string_length(id);
 
-        ngx_rtprop_chat_index(p->cmd->worker->hub, &user, &p->cmd->path[0], 0);
+        ngx_rtprop_chat_index(p->cmd->worker->hub, &user, &p->cmd->path[0],
+                              NULL);
     }
 }
 

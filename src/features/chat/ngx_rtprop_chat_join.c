@@ -250,7 +250,10 @@ ngx_rtprop_chat_join_admit(ngx_rtprop_chat_join_t *j)
     }
 
     user = ngx_rtprop_chat_str(person.id);
-    ngx_rtprop_chat_index(j->cmd->worker->hub, &user, &j->id, 1);
+    ngx_rtprop_chat_index(j->cmd->worker->hub, &user, &j->id,
+                          json_object_get(rtprop_chat_participant(j->doc,
+                                                                  &person.id),
+                                          "name"));
 
     return ngx_rtprop_hub_dump(j->cmd->pool, json_incref(j->doc),
                                &j->update.value);

@@ -32,13 +32,14 @@ typedef struct {
     ngx_str_t                   user;
     ngx_str_t                   id;
     ngx_str_t                   name;
+    json_t                     *label;      /* to be written, or NULL: out */
     int64_t                     seen;       /* ms; 0: came online */
-    unsigned                    in:1;
 } ngx_rtprop_chat_index_t;
 
 
 #define NGX_RTPROP_CHAT_INDEX      "chats"
 #define NGX_RTPROP_CHAT_INDEX_MAX  1000
+#define NGX_RTPROP_CHAT_SEEN_MS    (30 * 24 * 60 * 60 * (ngx_msec_t) 1000)
 
 
 static ngx_rtprop_chat_typist_t *ngx_rtprop_chat_typist(
@@ -62,7 +63,7 @@ static void ngx_rtprop_chat_status(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     ngx_str_t *name, int64_t seen);
 static void ngx_rtprop_chat_status_read(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_status_tell(ngx_rtprop_chat_index_t *x,
-    json_t *id);
+    json_t *id, json_t *label);
 static void ngx_rtprop_chat_see(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     int64_t now);
 static ngx_int_t ngx_rtprop_chat_see_apply(ngx_rtprop_update_t *update,
@@ -484,13 +485,13 @@ ngx_rtprop_chat_gone(ngx_rtprop_op_t *op)
 /* ------------------------------------------------ a user's conversations */
 
 /*
- * The document "chats:{user}" lists them, {id: 1, ...}, so that coming and
- * going can be told where it matters.
+ * The document "chats:{user}" lists them, with the user's name there or null,
+ * {id: name, ...}, so that coming and going can be told where it matters.
  */
 
 void
 ngx_rtprop_chat_index(ngx_rtprop_hub_t *hub, ngx_str_t *user, ngx_str_t *id,
-    ngx_uint_t in)
+    json_t *name)
 {
     ngx_rtprop_chat_index_t  *x;
 
@@ -501,7 +502,7 @@ ngx_rtprop_chat_index(ngx_rtprop_hub_t *hub, ngx_str_t *user, ngx_str_t *id,
     }
 
     x->id = x->name;
-    x->in = in;
+    x->label = json_incref(name);
     x->update.state.key = x->state.key;
     x->update.apply = ngx_rtprop_chat_index_apply;
     x->update.done = ngx_rtprop_chat_index_done;
@@ -567,16 +568,18 @@ ngx_rtprop_chat_index_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
 
     known = json_object_getn(ids, (char *) x->id.data, x->id.len);
 
-    if (ids == NULL || (known != NULL) == x->in
-        || (x->in && json_object_size(ids) >= NGX_RTPROP_CHAT_INDEX_MAX))
+    if (ids == NULL || (known == NULL && x->label == NULL)
+        || json_equal(known, x->label)
+        || (known == NULL
+            && json_object_size(ids) >= NGX_RTPROP_CHAT_INDEX_MAX))
     {
         json_decref(ids);
         return NGX_DONE;
     }
 
-    if (x->in) {
-        (void) json_object_setn_new(ids, (char *) x->id.data, x->id.len,
-                                    json_integer(1));
+    if (x->label) {
+        (void) json_object_setn(ids, (char *) x->id.data, x->id.len,
+                                x->label);
 
     } else {
         (void) json_object_deln(ids, (char *) x->id.data, x->id.len);
@@ -591,6 +594,8 @@ ngx_rtprop_chat_index_done(ngx_rtprop_update_t *update)
 {
     ngx_rtprop_chat_index_t *x = update->data;
 
+    json_decref(x->label);
+
     ngx_rtprop_hub_free_pool(x->hub, update->state.op.pool);
 }
 
@@ -600,12 +605,10 @@ ngx_rtprop_chat_index_done(ngx_rtprop_update_t *update)
 void
 ngx_rtprop_chat_online(ngx_rtprop_session_t *s, void *data)
 {
-    ngx_str_t             user, name;
-    rtprop_chat_person_t  person;
+    ngx_str_t  user, name;
 
-    ngx_rtprop_chat_person(s->user, NULL, &person);
-    user = ngx_rtprop_chat_str(person.id);
-    name = ngx_rtprop_chat_str(person.name);
+    user = ngx_rtprop_user_id(s->user);
+    name = ngx_rtprop_user_name(s->user);
 
     ngx_rtprop_chat_status(s->worker->hub, &user, &name, 0);
 }
@@ -622,7 +625,7 @@ ngx_rtprop_chat_offline(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     ngx_str_t   name;
 
     now = ngx_rtprop_now();
-    name = *user;
+    ngx_str_null(&name);
 
     session = json_loadb((char *) info->data, info->len, 0, NULL);
     value = json_object_get(session, "name");
@@ -664,7 +667,7 @@ ngx_rtprop_chat_status_read(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_chat_index_t *x = op->data;
 
-    json_t      *ids, *one;
+    json_t      *ids, *label;
     const char  *id;
 
     ids = (op->rc == NGX_OK)
@@ -672,8 +675,8 @@ ngx_rtprop_chat_status_read(ngx_rtprop_op_t *op)
                        NULL)
           : NULL;
 
-    json_object_foreach(ids, id, one) {
-        ngx_rtprop_chat_status_tell(x, json_string(id));
+    json_object_foreach(ids, id, label) {
+        ngx_rtprop_chat_status_tell(x, json_string(id), label);
     }
 
     json_decref(ids);
@@ -683,12 +686,20 @@ ngx_rtprop_chat_status_read(ngx_rtprop_op_t *op)
 
 
 static void
-ngx_rtprop_chat_status_tell(ngx_rtprop_chat_index_t *x, json_t *id)
+ngx_rtprop_chat_status_tell(ngx_rtprop_chat_index_t *x, json_t *id,
+    json_t *label)
 {
-    ngx_str_t           name;
+    ngx_str_t           name, user;
     ngx_rtprop_event_t  ev;
 
     ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
+
+    user = x->name.len ? x->name : x->user;
+
+    if (x->name.len == 0 && json_string_length(label)) {
+        user.data = (u_char *) json_string_value(label);
+        user.len = json_string_length(label);
+    }
 
     name.data = (u_char *) json_string_value(id);
     name.len = json_string_length(id);
@@ -719,8 +730,8 @@ ngx_rtprop_chat_status_tell(ngx_rtprop_chat_index_t *x, json_t *id)
                           json_pack("{s:s%, s:s%, s:o, s:o}",
                                     "user_id", (char *) x->user.data,
                                     x->user.len,
-                                    "user_name", (char *) x->name.data,
-                                    x->name.len,
+                                    "user_name", (char *) user.data,
+                                    user.len,
                                     "conversation_id", id,
                                     "last_seen", x->seen
                                     ? rtprop_payload_time(x->seen)
@@ -741,6 +752,7 @@ ngx_rtprop_chat_see(ngx_rtprop_hub_t *hub, ngx_str_t *user, int64_t now)
     }
 
     x->seen = now;
+    x->update.state.ttl = NGX_RTPROP_CHAT_SEEN_MS;
     x->update.apply = ngx_rtprop_chat_see_apply;
     x->update.done = ngx_rtprop_chat_index_done;
 
