@@ -235,7 +235,8 @@ cmp_ok(scalar @amounts, '>', 5, @amounts . ' bids came through');
 
 # over the rate
 
-my $slow = rtprop_nginx(location => 'rtprop_rate bid 1r/s burst=2;');
+my $slow = rtprop_nginx(location => 'rtprop_rate bid 1r/s burst=2;
+                                     rtprop_field_case both;');
 auction(r1 => ());
 my $fred = joined(fred => 'r1');
 is(codes($fred, r1 => 1100), 'accepted', 'within the rate');
@@ -246,6 +247,10 @@ is($type, 'auction:bid_rejected', 'over the rate: rejected');
 is_deeply([@{$said}{qw(auction_id code amount minimum_bid current_price)}],
           ['r1', 'rate_limited', 1300, 1200, 1100], 'with code and state');
 cmp_ok($said->{retry_after_ms}, '>', 0, 'and when to come again');
+
+is_deeply([@{$said}{qw(auctionId minimumBid currentPrice retryAfterMs)}],
+          [@{$said}{qw(auction_id minimum_bid current_price retry_after_ms)}],
+          'keys in either spelling, if told');
 
 
 done_testing();

@@ -92,6 +92,23 @@ is($bob->wait_for('auction:state')->{payload}{your_bidder_number}, 2,
    'who comes back has the old number');
 
 
+# many at once: the count comes in beats, the last one is right
+
+auction(m1 => ());
+my $first = joined(mia => 'm1');
+my @many = map { joined("many$_", 'm1') } 1 .. 30;
+
+my $counts = 0;
+ok($first->wait_for('auction:bidder_count', sub {
+    $counts++;
+    return $_[0]{payload}{count} == 31;
+}), 'the count of many');
+cmp_ok($counts, '<', 30, "is told in $counts beats");
+$_->drop for @many;
+ok($first->wait_for('auction:bidder_count',
+                    sub { $_[0]{payload}{count} == 1 }), 'down to one');
+
+
 # resuming
 
 sub resume {

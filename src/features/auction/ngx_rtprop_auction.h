@@ -7,6 +7,7 @@
  *     ngx_rtprop_auction_bids.c      bids read again
  *     ngx_rtprop_auction_join.c      auction:join, resume
  *     ngx_rtprop_auction_people.c    leaving, and who is told
+ *     ngx_rtprop_auction_count.c     how many are there
  *     ngx_rtprop_auction_clock.c     start, end and countdown by themselves
  *     ngx_rtprop_auction_http.c      the resource and its actions
  *     ngx_rtprop_auction_post.c      broadcast/auction
@@ -41,6 +42,14 @@
 #define NGX_RTPROP_AUCTION_MISSED  1000     /* events that resume may send */
 #define NGX_RTPROP_AUCTION_EVENTS  8        /* of one change */
 #define NGX_RTPROP_AUCTION_LIMIT   50       /* bids of one page */
+
+
+/* The module's main configuration; what a worker keeps. */
+
+typedef struct {
+    ngx_queue_t                 paces;      /* see ngx_rtprop_auction_count.c */
+    ngx_uint_t                  npaces;
+} ngx_rtprop_auction_conf_t;
 
 
 extern ngx_module_t  ngx_rtprop_auction_module;
@@ -140,6 +149,13 @@ void ngx_rtprop_auction_check(ngx_rtprop_auction_change_t *change);
  */
 void ngx_rtprop_auction_tell_people(ngx_rtprop_hub_t *hub, const char *type,
     ngx_str_t *id, ngx_str_t *user, unsigned number, ngx_uint_t users);
+
+/* Tells the room how many there are, now or within 250 ms. */
+void ngx_rtprop_auction_tell_count(ngx_rtprop_hub_t *hub, ngx_str_t *id,
+    ngx_uint_t users);
+
+/* Observer: the worker starts. */
+void ngx_rtprop_auction_started(ngx_rtprop_worker_t *worker, void *data);
 
 /* Takes a session out of the auction's presence set, and tells. */
 void ngx_rtprop_auction_go(ngx_rtprop_hub_t *hub, ngx_str_t *id,

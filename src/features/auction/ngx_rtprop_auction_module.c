@@ -7,6 +7,7 @@
 
 
 static ngx_int_t ngx_rtprop_auction_preconfiguration(ngx_conf_t *cf);
+static void *ngx_rtprop_auction_create_main_conf(ngx_conf_t *cf);
 
 
 #define NGX_RTPROP_AUCTION_ID                                                 \
@@ -176,7 +177,7 @@ static ngx_http_module_t  ngx_rtprop_auction_module_ctx = {
     ngx_rtprop_auction_preconfiguration,   /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_rtprop_auction_create_main_conf,   /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -206,8 +207,14 @@ ngx_module_t  ngx_rtprop_auction_module = {
 static ngx_int_t
 ngx_rtprop_auction_preconfiguration(ngx_conf_t *cf)
 {
-    ngx_rtprop_job_t   job;
-    ngx_rtprop_kind_t  kind;
+    ngx_rtprop_job_t       job;
+    ngx_rtprop_kind_t      kind;
+    ngx_rtprop_observer_t  observer;
+
+    ngx_memzero(&observer, sizeof(ngx_rtprop_observer_t));
+    observer.started = ngx_rtprop_auction_started;
+    observer.data = ngx_http_conf_get_module_main_conf(cf,
+                                                   ngx_rtprop_auction_module);
 
     ngx_memzero(&kind, sizeof(ngx_rtprop_kind_t));
     ngx_str_set(&kind.prefix, NGX_RTPROP_AUCTION_PREFIX);
@@ -225,6 +232,7 @@ ngx_rtprop_auction_preconfiguration(ngx_conf_t *cf)
            != NGX_OK
         || ngx_rtprop_event_types_add(cf, ngx_rtprop_auction_events) != NGX_OK
         || ngx_rtprop_stat_add(cf, ngx_rtprop_auction_stats) != NGX_OK
+        || ngx_rtprop_observer_add(cf, &observer) != NGX_OK
         || ngx_rtprop_job_add(cf, &job) != NGX_OK)
     {
         return NGX_ERROR;
@@ -237,6 +245,13 @@ ngx_rtprop_auction_preconfiguration(ngx_conf_t *cf)
     }
 
     return ngx_rtprop_kind_add(cf, &kind);
+}
+
+
+static void *
+ngx_rtprop_auction_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_rtprop_auction_conf_t));
 }
 
 

@@ -187,10 +187,9 @@ ngx_rtprop_auction_tell_people(ngx_rtprop_hub_t *hub, const char *type,
     rtprop_auction_view_t   view;
 
     ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
+    ngx_memzero(&view, sizeof(rtprop_auction_view_t));
 
     view.id = ngx_rtprop_auction_pure(id);
-    view.version = 0;
-    view.now = 0;
 
     ev.channel.data = channel;
     ev.channel.len = ngx_snprintf(channel, sizeof(channel),
@@ -204,10 +203,5 @@ ngx_rtprop_auction_tell_people(ngx_rtprop_hub_t *hub, const char *type,
     (void) ngx_rtprop_hub_publish(hub, &ev,
                           rtprop_auction_bidder_payload(&view, number, users));
 
-    ngx_str_set(&ev.type, "auction:bidder_count");
-    ngx_str_null(&ev.skip_user);
-    ngx_str_set(&ev.replace, "count");
-
-    (void) ngx_rtprop_hub_publish(hub, &ev,
-                                  rtprop_auction_count_payload(&view, users));
+    ngx_rtprop_auction_tell_count(hub, id, users);
 }
