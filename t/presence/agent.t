@@ -88,12 +88,41 @@ ok($viewers[0]->no_event('presence:agent_status'),
 
 # the state of a property shows its agent
 
+my $a5 = agent('a5');
 api(PUT => '/api/properties/p5', { title => 'T', status => 'sold',
-    price => 1, agent_id => 'a1', agent => { name => 'Al' } });
+    price => 1, agent_id => 'a5', agent => { name => 'Al' } });
 $ann->send_json('property:view', 'p5');
 $payload = $ann->wait_for('property:state')->{payload}{agent};
-is("$payload->{id} $payload->{name} $payload->{status}", 'a1 Al online',
+is("$payload->{id} $payload->{name} $payload->{status}", 'a5 Al online',
    'a property shows the status of its agent');
+
+
+# how long an agent lets people wait
+
+api(PUT => '/api/conversations/c1', { participants => [qw(ann a1)] });
+
+for my $ws ($ann, $a1) {
+    $ws->send_json('chat:join', 'c1');
+    $ws->wait_for('chat:joined');
+}
+
+sub say {
+    my ($ws, $text) = @_;
+    $ws->send_json('chat:send_message', { conversation_id => 'c1',
+                                          content => $text });
+    $_->wait_for('chat:new_message',
+                 sub { $_[0]{payload}{content} eq $text }) for $ann, $a1;
+}
+
+say($a1, 'hello');
+is(check($ann, 'a1')->{typical_reply_minutes}, undef, 'unknown at first');
+say($ann, 'is it still free?');
+say($ann, 'hello?');
+say($a1, 'it is');
+ok($nginx->wait_until(sub {
+    (check($ann, 'a1')->{typical_reply_minutes} // 0) == 1;
+}), 'then up to a minute');
+ok($viewers[0]->no_event('presence:agent_status'), 'which is no news');
 
 
 # busy
@@ -183,28 +212,30 @@ ok(told($viewers[1], 'a1', 'offline'), 'gone');
 my @agents = map { agent("k$_", 'p3') } 1 .. 12;
 ok(told($ann, "k$_", 'online'), "agent k$_ is there") for 1 .. 12;
 
-$nginx->kill_worker(($nginx->workers)[1]);
+my @killed;
 
+for my $pid ($nginx->workers) {
+    $nginx->kill_worker($pid);
+    @killed = grep { !$agents[$_ - 1]->fence } 1 .. 12;
+    last if @killed;
+}
+
+cmp_ok(@killed, '>', 0, 'a killed worker had agents');
 my $alive = $ann->fence;
-my $killed = 0;
 
-for my $n (1 .. 12) {
-    next if $agents[$n - 1]->fence;
-    $killed++;
-
+for my $n (@killed) {
     ok($nginx->wait_until(sub {
         api(GET => "/api/agents/k$n")->{json}{status} eq 'offline';
     }), "k$n is offline");
     ok(told($ann, "k$n", 'offline'), 'and that is told') if $alive;
 }
 
-cmp_ok($killed, '>', 0, 'the worker had agents');
-
 
 # a reload: agents come back, what is known stays
 
 $nginx->reload;
-$_->fence ? $_->wait_close : 0, $_->drop for @viewers, $watcher, $ann, @agents;
+$_->fence ? $_->wait_close : 0, $_->drop for @viewers, $watcher, $ann, $a5,
+    @agents;
 ok($nginx->wait_drained, 'the old workers leave');
 is_deeply(api(GET => '/api/agents/a1')->{json}{property_ids}, ['p1'],
           'what is known of an agent survives a reload');

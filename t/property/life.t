@@ -37,15 +37,17 @@ sub view {
 my @all = map { view("u$_") } 1 .. 16;
 ok(counts($all[0], 16), 'sixteen viewers');
 
-my ($victim) = $nginx->workers;
-my $start = time;
-$nginx->kill_worker($victim);
+my ($start, @dead, @alive);
 
-my (@dead, @alive);
-
-for my $ws (@all) {
-    push @{$ws->fence ? \@alive : \@dead}, $ws;
+for my $pid ($nginx->workers) {
+    $start = time;
+    $nginx->kill_worker($pid);
+    @dead = grep { !$_->fence } @all;
+    last if @dead;
 }
+
+my %dead = map { $_ => 1 } @dead;
+@alive = grep { !$dead{$_} } @all;
 
 my $left = @alive;
 cmp_ok(@dead, '>', 0, 'the worker had viewers, ' . @dead);

@@ -290,6 +290,10 @@ ngx_rtprop_chat_ack(ngx_rtprop_chat_send_t *m)
 {
     u_char  id[NGX_INT64_LEN];
 
+    if (m->message.id == m->event.id) {
+        ngx_rtprop_chat_reply(m->cmd, &m->event.channel, &m->message);
+    }
+
     if (m->cmd->id.len == 0) {
         ngx_rtprop_cmd_done(m->cmd);
         return;

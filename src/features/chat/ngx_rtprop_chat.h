@@ -5,6 +5,7 @@
  *     ngx_rtprop_chat_join.c      chat:join, resume
  *     ngx_rtprop_chat.c           messages, read marks, history
  *     ngx_rtprop_chat_receipt.c   chat:delivered
+ *     ngx_rtprop_chat_reply.c     how fast agents answer
  *     ngx_rtprop_chat_people.c    typing, leaving, online and offline
  *     ngx_rtprop_chat_http.c      the resources
  *     rtprop_chat*.c              the rules
@@ -44,6 +45,13 @@ void ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_chat_type(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_chat_mark_read(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_chat_history(ngx_rtprop_cmd_t *cmd);
+
+/*
+ * An agent's message was sent: tells the hub how long people had waited for it,
+ * if they had.  Waits for nothing; keeps none of what it is given.
+ */
+void ngx_rtprop_chat_reply(ngx_rtprop_cmd_t *cmd, ngx_str_t *channel,
+    rtprop_chat_message_t *message);
 
 /* Handlers of resources. */
 void ngx_rtprop_chat_http_put(ngx_rtprop_cmd_t *cmd);

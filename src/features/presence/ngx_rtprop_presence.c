@@ -29,6 +29,7 @@ struct ngx_rtprop_presence_change_s {
     unsigned                    first:1;    /* connection */
     unsigned                    yes:1;      /* assigned, or no longer */
     unsigned                    quiet:1;    /* nobody is told */
+    unsigned                    known:1;    /* nothing to do for strangers */
 };
 
 
@@ -175,6 +176,7 @@ ngx_rtprop_presence_replied(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     if (c) {
         c->waited = waited;
         c->quiet = 1;
+        c->known = 1;
         ngx_rtprop_hub_update(hub, &c->update);
     }
 }
@@ -357,6 +359,10 @@ ngx_rtprop_presence_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
 
     c = update->data;
     c->why.field = NULL;
+
+    if (version == 0 && c->known) {
+        return NGX_DONE;
+    }
 
     doc = version ? rtprop_presence_parse((char *) text->data, text->len)
                   : rtprop_presence_create();
