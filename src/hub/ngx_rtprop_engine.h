@@ -107,7 +107,8 @@ typedef struct {
  * Volatile events are never here; hidden ones are, with their flag.
  *
  * flags: only events that have all of these NGX_RTPROP_EV_*; before: with tail,
- * only those with an id below it (0: any).  Neither has a bearing on recovered.
+ * only those ahead of the event with this id, or, where it is not there, with
+ * an id below it (0: any; not kept).  Neither has a bearing on recovered.
  * more: there are older ones that fit.
  */
 typedef struct {

@@ -8,6 +8,9 @@
 #include "hub/ngx_rtprop_hub_deliver.h"
 
 
+#define NGX_RTPROP_HUB_2020  1577836800     /* s */
+
+
 typedef struct {
     ngx_rtprop_presence_t       presence;
     ngx_rtprop_hub_t           *hub;
@@ -593,29 +596,44 @@ ngx_rtprop_hub_control_send(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
 /* ----------------------------------------------------------- small things */
 
 /*
- * 41 bits of milliseconds since 2020, 7 of the worker's slot, 15 that count:
- * text for clients, so 63 bits are no burden.
+ * 51 bits of time since 2020 in 1/1024 ms, 7 of the worker's slot, 5 that
+ * count: text for clients, so 63 bits are no burden.  The clock is read anew,
+ * so that ids of several workers are in the order in which they were made.
  */
 
 uint64_t
 ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub)
 {
-    uint64_t  ms;
+    uint64_t        now;
+    struct timeval  tv;
 
-    ms = ngx_rtprop_now() - 1577836800000LL;
+    ngx_gettimeofday(&tv);
 
-    if (ms > hub->id_time) {
-        hub->id_time = ms;
+    now = ((uint64_t) tv.tv_sec - NGX_RTPROP_HUB_2020) * 1000;
+    now = (now << 10) + ((uint64_t) tv.tv_usec << 10) / 1000;
+
+    if (now > hub->id_time) {
+        hub->id_time = now;
         hub->id_count = 0;
 
-    } else if (++hub->id_count == 0x8000) {
+    } else if (++hub->id_count == 0x20) {
         hub->id_time++;
         hub->id_count = 0;
     }
 
-    return hub->id_time << 22
-           | (uint64_t) (hub->worker->slot & 0x7f) << 15
+    return hub->id_time << 12
+           | (uint64_t) (hub->worker->slot & 0x7f) << 5
            | hub->id_count;
+}
+
+
+void
+ngx_rtprop_hub_id_seen(ngx_rtprop_hub_t *hub, uint64_t id)
+{
+    if (id >> 12 >= hub->id_time) {
+        hub->id_time = (id >> 12) + 1;
+        hub->id_count = 0;
+    }
 }
 
 
@@ -624,17 +642,9 @@ ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub)
 uint64_t
 ngx_rtprop_hub_id_after(ngx_rtprop_hub_t *hub, uint64_t last)
 {
-    uint64_t  id;
+    ngx_rtprop_hub_id_seen(hub, last);
 
-    id = ngx_rtprop_hub_id(hub);
-
-    if (id <= last) {
-        hub->id_time = (last >> 22) + 1;
-        hub->id_count = 0;
-        id = ngx_rtprop_hub_id(hub);
-    }
-
-    return id;
+    return ngx_rtprop_hub_id(hub);
 }
 
 

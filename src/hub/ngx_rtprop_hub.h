@@ -37,7 +37,7 @@ struct ngx_rtprop_hub_s {
     ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
     ngx_event_t                 sweep;
 
-    uint64_t                    id_time;    /* of the last id, ms since 2020 */
+    uint64_t                    id_time;    /* of the last id, ms/1024 */
     ngx_uint_t                  id_count;
 };
 
@@ -229,6 +229,9 @@ ngx_int_t ngx_rtprop_hub_dump(ngx_pool_t *pool, json_t *payload,
 
 /* An id for a message, bid, notification: unique, growing with time, < 2^63. */
 uint64_t ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub);
+
+/* Ids to come will be higher than this one, which somebody else has made. */
+void ngx_rtprop_hub_id_seen(ngx_rtprop_hub_t *hub, uint64_t id);
 
 /* The same, and higher than "last", an id of whatever worker; 0: any. */
 uint64_t ngx_rtprop_hub_id_after(ngx_rtprop_hub_t *hub, uint64_t last);

@@ -216,6 +216,12 @@ ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *ev)
         return;
     }
 
+    /* what is said in answer to a message has a higher id */
+
+    if (ev->flags & NGX_RTPROP_EV_RECEIPT) {
+        ngx_rtprop_hub_id_seen(hub, ev->id);
+    }
+
     ngx_rtprop_hub_item_init(&b->items[b->nitems], ev);
 
     if (ch->first == -1) {

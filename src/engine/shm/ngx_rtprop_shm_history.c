@@ -18,6 +18,8 @@ static ngx_int_t ngx_rtprop_shm_history_read(ngx_rtprop_shm_t *shm,
 static ngx_uint_t ngx_rtprop_shm_history_find(ngx_rtprop_shm_t *shm,
     ngx_rtprop_history_t *op, ngx_rtprop_shm_channel_t *ch, uint64_t since,
     ngx_rtprop_ref_t *found);
+static ngx_rtprop_ref_t ngx_rtprop_shm_history_start(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_history_t *op, ngx_rtprop_shm_channel_t *ch);
 static ngx_int_t ngx_rtprop_shm_history_copy(ngx_rtprop_shm_t *shm,
     ngx_rtprop_history_t *op, ngx_rtprop_ref_t ref, ngx_uint_t n);
 
@@ -145,7 +147,7 @@ ngx_rtprop_shm_history_find(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
     ngx_rtprop_shm_record_t  *rec;
 
     n = 0;
-    ref = ch->events.last;
+    ref = ngx_rtprop_shm_history_start(shm, op, ch);
 
     while (ref) {
         rec = ngx_rtprop_shm_event_record(shm, ref);
@@ -169,6 +171,33 @@ ngx_rtprop_shm_history_find(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
     }
 
     return ngx_min(n, op->limit);
+}
+
+
+/*
+ * Ahead of an event that is there, whatever the ids: those of one moment may be
+ * in another order than offsets.
+ */
+
+static ngx_rtprop_ref_t
+ngx_rtprop_shm_history_start(ngx_rtprop_shm_t *shm, ngx_rtprop_history_t *op,
+    ngx_rtprop_shm_channel_t *ch)
+{
+    ngx_rtprop_ref_t          ref;
+    ngx_rtprop_shm_record_t  *rec;
+
+    ref = (op->tail && op->before) ? ch->events.last : 0;
+
+    for ( /* void */ ; ref; ref = ngx_rtprop_shm_event_link(shm, ref)->prev) {
+        rec = ngx_rtprop_shm_event_record(shm, ref);
+
+        if (rec->id == op->before && (rec->flags & op->flags) == op->flags) {
+            op->before = 0;
+            return ngx_rtprop_shm_event_link(shm, ref)->prev;
+        }
+    }
+
+    return ch->events.last;
 }
 
 
