@@ -30,7 +30,7 @@ sub becomes {
 
 # nobody is there
 
-my $starts = now_ms() + 300;
+my $starts = now_ms() + 800;
 auction(alone => starts_at => $starts, ends_at => $starts + 700,
         extend_window_ms => 0);
 is(api(GET => '/api/auctions/alone')->{json}{status}, 'scheduled',
@@ -55,7 +55,7 @@ is(codes($late, alone => 1100), 'auction_ended', 'and no bid is possible');
 
 # one that only watches hears of all
 
-$starts = now_ms() + 400;
+$starts = now_ms() + 1000;
 auction(watched => starts_at => $starts, ends_at => $starts + 800,
         extend_window_ms => 0);
 my $watcher = joined(wes => 'watched');
@@ -81,7 +81,7 @@ is($sync->{payload}{remaining_seconds}, 0, 'the clock stands at 0 then');
 
 # late bids move the end on, from the old end
 
-my $ends = now_ms() + 1500;
+my $ends = now_ms() + 3000;
 auction(soft => ends_at => $ends, extend_window_ms => 60000,
         extend_by_ms => 400);
 my ($ann, $bob) = spread($nginx, soft => qw(ann bob));
@@ -116,7 +116,7 @@ ok($bob->no_event('auction:ended'), 'exactly once');
 
 # bidding up to the end: what was accepted is in the result
 
-$ends = now_ms() + 600;
+$ends = now_ms() + 1500;
 auction(rush => ends_at => $ends, extend_window_ms => 0);
 ($ann, $bob) = spread($nginx, rush => qw(ann bob));
 

@@ -35,7 +35,7 @@ my $now = now_ms();
 my @ids = map { "k$_" } 1 .. 40;
 my $n = 0;
 
-auction($_ => ends_at => $now + 600 + 30 * $n++, extend_window_ms => 0)
+auction($_ => ends_at => $now + 2000 + 30 * $n++, extend_window_ms => 0)
     for @ids;
 
 my $watcher = joined(wes => $ids[0]);
@@ -50,7 +50,7 @@ for my $id (@ids[1 .. $#ids]) {
 
 my $killed = 0;
 
-while (now_ms() < $now + 1900) {
+while (now_ms() < $now + 3300) {
     my ($victim) = grep { $_ != $mine } $nginx->workers;
 
     $nginx->kill_worker($victim);
@@ -116,7 +116,7 @@ ok($ann->wait_for('auction:bidder_count',
 
 # a reload
 
-my $ends = now_ms() + 2500;
+my $ends = now_ms() + 5000;
 auction(r1 => ends_at => $ends, extend_window_ms => 0);
 auction(r2 => starts_at => $ends - 500, ends_at => $ends + 500,
         extend_window_ms => 0);
@@ -138,8 +138,8 @@ is($ann->wait_for('resumed')->{payload}{channels}{'auction:r1'}{missed}, 1,
 
 $bob = joined(bob => 'r1');
 is(codes($bob, r1 => 1200), 'accepted', 'bidding goes on');
-is($ann->wait_for('auction:ended')->{payload}{winner_id}, 'bob',
-   'to the end');
+is($ann->wait_for('auction:ended', undef, 10)->{payload}{winner_id},
+   'bob', 'to the end');
 is($ann->no_event('auction:ended'), 1, 'once');
 
 $nginx->wait_until(sub {
