@@ -384,6 +384,7 @@ test_sent(void)
     static const char      *bad[] = {
         "", "1", "1 2", "1 2 3", "1 2 3 ", "1 2 3 ab", "1 2 3 abc", "x 2 1 a\n",
         "1 2 999999999999999999999 a\n", "1 2 129 a\n", " 1 2 1 a\n",
+        "1 9223372036854775807 3 a b\n",
     };
 
     text = str("");
@@ -512,6 +513,8 @@ test_document(void)
         "{\"format\":1,\"participants\":{}}",
         "{\"format\":1,\"participants\":[{}]}",
         "{\"format\":1,\"participants\":[1]}",
+        "{\"format\":1,\"participants\":[],\"property_id\":null}",
+        "{\"format\":1,\"participants\":[],\"title\":null,\"property_id\":1}",
     };
 
     doc = conversation();

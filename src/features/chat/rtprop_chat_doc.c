@@ -13,6 +13,7 @@
 
 
 static int rtprop_chat_valid(const json_t *doc);
+static int rtprop_chat_valid_label(const json_t *doc, const char *key);
 static json_t *rtprop_chat_person(const json_t *item, rtprop_invalid_t *why);
 static int rtprop_chat_person_field(json_t *person, const json_t *item,
     const char *key, size_t max);
@@ -55,7 +56,9 @@ rtprop_chat_valid(const json_t *doc)
     json_t  *people, *person;
 
     if (json_integer_value(json_object_get(doc, "format"))
-        != RTPROP_CHAT_FORMAT)
+        != RTPROP_CHAT_FORMAT
+        || !rtprop_chat_valid_label(doc, "property_id")
+        || !rtprop_chat_valid_label(doc, "title"))
     {
         return 0;
     }
@@ -75,6 +78,17 @@ rtprop_chat_valid(const json_t *doc)
     }
 
     return 1;
+}
+
+
+static int
+rtprop_chat_valid_label(const json_t *doc, const char *key)
+{
+    json_t  *value;
+
+    value = json_object_get(doc, key);
+
+    return json_is_string(value) || json_is_null(value);
 }
 
 

@@ -195,7 +195,9 @@ rtprop_chat_sent_line(rtprop_str_t *text, rtprop_chat_message_t *m)
         }
     }
 
-    if (number[2] > RTPROP_JSON_ID_MAX || number[2] >= text->len - i) {
+    if (number[1] > RTPROP_INT_MAX || number[2] > RTPROP_JSON_ID_MAX
+        || number[2] >= text->len - i)
+    {
         return RTPROP_ERROR;
     }
 
