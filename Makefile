@@ -11,6 +11,7 @@ PORT     ?= 8080
 NGINX_SRC  ?=
 SANITIZE ?=
 JOBS     ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
 DESTDIR  ?=
 NGX_FLAGS ?= --with-http_ssl_module --with-http_v2_module \
              --with-http_auth_request_module --with-http_realip_module \
@@ -55,7 +56,10 @@ UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
 TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
            chromium:chromium node:nodejs npm:npm
 
+FUZZ_PKGS := clang:clang libclang-rt-14-dev perl $(PKGS)
+
 UNIT    := $(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/test_*.c))
+FUZZ    := $(patsubst t/fuzz/fuzz_%.c,$(OUT)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 
 export RTPROP_MODULE := $(MODULE)
 export RTPROP_NGINX := $(NGINX)
@@ -70,9 +74,9 @@ run: module  ## build, start nginx with the demo page, print its address
 stop:  ## stop what "make run" started
 	@tools/demo.sh stop $(OUT)/run
 
-test:  ## build, then all tests: unit, style, client, nginx, browser
-	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(TEST_PKGS)
-	@t/run module unit style client nginx browser
+test:  ## build, then all tests: unit, style, fuzz, client, nginx, browser
+	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(FUZZ_PKGS) $(TEST_PKGS)
+	@t/run module unit style fuzz client nginx browser
 
 unit:  ## only the unit tests of pure files, under sanitizers
 	@tools/need.sh $(UNIT_PKGS)
@@ -81,6 +85,11 @@ unit:  ## only the unit tests of pure files, under sanitizers
 style:  ## only the checks of how the sources are written
 	@tools/need.sh perl
 	@t/run style
+
+fuzz:  ## each fuzz target over its seeds, then for FUZZ_SECONDS
+	@tools/need.sh $(FUZZ_PKGS)
+	@$(MAKE) -s --no-print-directory fuzz-programs
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) perl t/fuzz/fuzz.t
 
 install: module  ## install the module and its load_module line (as root)
 	@tools/install.sh $(MODULE) $(DESTDIR)
@@ -97,6 +106,7 @@ help:  ## show this list
 	@echo "  NGINX_SRC=DIR       build against this nginx source tree (and build"
 	@echo "                    that nginx for the tests), not Debian's nginx"
 	@echo "  SANITIZE=1        with NGINX_SRC: address and undefined sanitizers"
+	@echo "  FUZZ_SECONDS=60   of each target of \"make fuzz\""
 	@echo "  PORT=8080         of the demo page; the next free one if taken"
 	@echo "  BUILD=build       where everything is written"
 	@echo "  V=1               show the compiler's command lines"
@@ -137,12 +147,29 @@ $(OUT)/unit/%: t/unit/%.c
 
 unit-programs: $(UNIT)
 
--include $(wildcard $(OUT)/unit/*.d)
+# The fuzz targets take clang's libFuzzer; one of them reads nginx's headers.
+
+$(OUT)/fuzz/%: t/fuzz/fuzz_%.c | $(OUT)/fuzz/fuzz_fields.h $(OBJ)/Makefile
+	@echo "compiling $<"
+	@clang -O1 -g $(WARN) -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -MMD -MP -Isrc -I. -I$(OUT)/fuzz \
+	    $(patsubst %,-I$(SRCDIR)/src/%,core event event/modules os/unix http \
+	        http/modules http/v2) -I$(OBJ) \
+	    -o $@ $< -ljansson -lcrypto -lz -lpcre2-8 -lm
+
+$(OUT)/fuzz/fuzz_fields.h: t/fuzz/fields.pl $(shell find src -name '*.[ch]')
+	@mkdir -p $(OUT)/fuzz
+	@perl -It/lib t/fuzz/fields.pl > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+fuzz-programs: $(FUZZ)
+
+-include $(wildcard $(OUT)/unit/*.d $(OUT)/fuzz/*.d)
 
 need-build:
 	@tools/need.sh $(PKGS)
 
 FORCE:
 
-.PHONY: module run stop test unit style install clean help unit-programs \
-        need-build FORCE
+.PHONY: module run stop test unit style fuzz install clean help \
+        unit-programs fuzz-programs need-build FORCE

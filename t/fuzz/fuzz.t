@@ -107,7 +107,8 @@ sub dictionary {
     my %words = map { $_ => 1 } '{"', '":"', '":', ',"', '[', ']', '{}', '[]',
                 'null', 'true', 'false', '9007199254740991',
                 '-9223372036854775808', '1e400', '\\u0000', '\\ud800',
-                "\xc0\x80", "\xed\xa0\x80", "\xef\xbb\xbf", '2026-03-01T10:00:00Z';
+                "\xc0\x80", "\xed\xa0\x80", "\xef\xbb\xbf",
+                '2026-03-01T10:00:00Z';
 
     for my $file ("t/fuzz/fuzz_$target.c", sources($target)) {
         my $code = content($file);
