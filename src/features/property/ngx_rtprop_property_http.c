@@ -106,15 +106,17 @@ ngx_rtprop_property_put_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
     }
 
     rtprop_property_agent(p->doc, &agent);
-
     p->agent.len = agent.len;
-    p->agent.data = ngx_pnalloc(p->cmd->pool, agent.len + 1);
 
-    if (p->agent.data == NULL) {
-        return NGX_ERROR;
+    if (agent.len) {
+        p->agent.data = ngx_pnalloc(p->cmd->pool, agent.len);
+
+        if (p->agent.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(p->agent.data, agent.data, agent.len);
     }
-
-    ngx_memcpy(p->agent.data, agent.data, agent.len);
 
     id = ngx_rtprop_property_pure(&p->cmd->path[0]);
 
