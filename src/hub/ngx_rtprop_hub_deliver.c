@@ -192,6 +192,10 @@ ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *ev)
 
     hub = b->hub;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, hub->worker->log, 0,
+                   "rtprop event \"%V\" of \"%V\" at %uL", &ev->type,
+                   &ev->channel, ev->offset);
+
     if (ev->channel.len == 3 && ngx_memcmp(ev->channel.data, "all", 3) == 0) {
         ngx_rtprop_hub_all(hub, ev);
         return;
