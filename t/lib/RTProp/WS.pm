@@ -205,7 +205,12 @@ sub body_json {
 
 sub fill {
     my ($self, $deadline) = @_;
-    my $socket = $self->{socket} or return 0;
+    my $socket = $self->{socket};
+
+    if (!$socket) {
+        $self->{error} = 'eof';
+        return 0;
+    }
 
     while (1) {
         my $n = sysread $socket, $self->{in}, 65536, length $self->{in};
