@@ -268,8 +268,10 @@ ngx_rtprop_shm_channels_slice(ngx_rtprop_shm_t *shm, ngx_rtprop_channels_t *op,
 
             ngx_rtprop_shm_name(&ch->node, &name);
 
-            if (name.len < op->prefix.len
-                || ngx_memcmp(name.data, op->prefix.data, op->prefix.len) != 0)
+            if (op->prefix.len
+                && (name.len < op->prefix.len
+                    || ngx_memcmp(name.data, op->prefix.data, op->prefix.len)
+                       != 0))
             {
                 continue;
             }
