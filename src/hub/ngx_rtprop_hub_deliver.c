@@ -33,7 +33,8 @@ typedef struct {
     ngx_rtprop_hub_t            *hub;
     ngx_rtprop_hub_item_t        items[NGX_RTPROP_HUB_BATCH];
     ngx_uint_t                   nitems;
-    ngx_rtprop_channel_t        *touched;
+    ngx_rtprop_channel_t        *touched;   /* in the order of first events */
+    ngx_rtprop_channel_t       **last;
 } ngx_rtprop_hub_batch_t;
 
 
@@ -145,6 +146,7 @@ ngx_rtprop_hub_batch(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *events,
 
     b->nitems = 0;
     b->touched = NULL;
+    b->last = &b->touched;
 
     for (i = 0; i < n; i++) {
         ngx_rtprop_hub_sort(b, &events[i]);
@@ -230,8 +232,9 @@ ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *ev)
 
     if (ch->first == -1) {
         ch->first = b->nitems;
-        ch->touched = b->touched;
-        b->touched = ch;
+        ch->touched = NULL;
+        *b->last = ch;
+        b->last = &ch->touched;
 
     } else {
         b->items[ch->last].next = b->nitems;

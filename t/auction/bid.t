@@ -145,6 +145,17 @@ for my $ws ($ann, $elsewhere) {
 
 ok($cleo->no_event('auction:outbid'), 'nobody else hears that');
 
+auction(o1 => ());
+$ann->send_json('auction:join', { auction_id => 'o1' }, 'o');
+$ann->wait_for('auction:state', sub { $_[0]{id} eq 'o' });
+bid($ann, o1 => 1100);
+my $rival = joined(bob => 'o1');
+$ann->wait_for('auction:new_bid');
+bid($rival, o1 => 1200);
+is($ann->wait_for(qr/^auction:(new_bid|outbid)$/)->{type}, 'auction:new_bid',
+   'the bid comes first');
+ok($ann->wait_for('auction:outbid'), 'then that it outbids');
+
 
 # retries
 

@@ -117,7 +117,7 @@ export class Auction extends Emitter {
         on('auction:bidder_left', (p) => this.#onCount(p));
         on('auction:timer_sync', (p) => this.#onEnd(p));
         on('auction:announcement', (p) => this.emit('announcement', p));
-        on('auction:outbid', (p) => this.emit('outbid', p));
+        on('auction:outbid', (p) => this.#onOutbid(p));
         on('auction:time_extended', (p) => {
             this.#onEnd(p);
             this.emit('extended', p);
@@ -159,6 +159,15 @@ export class Auction extends Emitter {
         this.bids.length = Math.min(this.bids.length, RECENT);
         this.leader = p.bid.bidder_number;
         this.emit('bid', p);
+    }
+
+    /* it may come before the bid that it is about: another channel */
+    #onOutbid(p) {
+        if (this.leading && p.new_high_bid > this.auction.current_price) {
+            this.leader = null;
+        }
+
+        this.emit('outbid', p);
     }
 
     #onEnd(p) {

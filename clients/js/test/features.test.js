@@ -315,6 +315,9 @@ test('auction: state, countdown by the server clock, bids', async () => {
     assert.equal(a.leading, true);
     assert.equal(a.minimum, 120);
     assert.equal(a.bids.length, 2);
+    ws.say({ type: 'auction:outbid', payload: { auction_id: 'a1',
+        your_bid: 110, new_high_bid: 120, minimum_to_win: 130 } });
+    assert.equal(a.leading, false);
     ws.say({ type: 'auction:time_extended', payload: { auction_id: 'a1',
         ends_at: new Date(5_090_000).toISOString() } });
     assert.equal(a.remaining(), 89000);
