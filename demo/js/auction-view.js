@@ -279,6 +279,11 @@ export class AuctionView {
     #onExtended(p) {
         const node = $('extended');
 
+        if (p.reason === 'resumed') {
+            note('Auction resumed', p.server_time, 'gold');
+            return;
+        }
+
         node.textContent = 'More time';
         node.hidden = true;
         void node.offsetWidth;
@@ -286,8 +291,9 @@ export class AuctionView {
         animate($('auction'), 'flash');
         $('auction').dataset.extensions =
             Number($('auction').dataset.extensions ?? 0) + 1;
-        toast('The clock was extended', 'A late bid gives everybody more time.',
-              'gold');
+        toast('The clock was extended', p.reason === 'late_bid'
+              ? 'A late bid gives everybody more time.'
+              : 'The auctioneer gives everybody more time.', 'gold');
         note('Auction extended', p.server_time, 'gold');
         setTimeout(() => { node.hidden = true; }, 5000);
     }
