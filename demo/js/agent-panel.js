@@ -8,7 +8,7 @@ import { connect, Conversation, agent as presence }
 import { $, el, composer } from './dom.js';
 import { call } from './api.js';
 import { parseMoney, plainName } from './format.js';
-import { HOUSE, CONVERSATION, AGENT, house, changeHouse, nameOf, prepare }
+import { HOUSE, CONVERSATION, AGENT, house, changeHouse, nameOf }
     from './house.js';
 import { showTyping } from './chat-view.js';
 import { wordFor } from './ticks.js';
@@ -63,6 +63,9 @@ export class AgentPanel {
         $('agent-open').setAttribute('aria-expanded', 'true');
         $('agent-close').focus();
         this.#enter();
+
+        /* a server that refuses says so before anything is pressed */
+        this.#run(house);
     }
 
     #close() {
@@ -116,7 +119,7 @@ export class AgentPanel {
     #wireHouse() {
         for (const button of document.querySelectorAll('[data-drop]')) {
             this.#on(button, async () => {
-                const now = await this.#house();
+                const now = await house();
 
                 await this.#reprice(now, Math.max(100,
                     now.price - Number(button.dataset.drop) * 100));
@@ -133,14 +136,14 @@ export class AgentPanel {
                     throw new Error('Enter a whole amount in euros.');
                 }
 
-                await this.#reprice(await this.#house(), cents);
+                await this.#reprice(await house(), cents);
                 $('price-input').value = '';
             });
         });
 
         for (const button of document.querySelectorAll('[data-set-status]')) {
             this.#on(button, async () => {
-                const now = await this.#house();
+                const now = await house();
 
                 await call('POST', 'broadcast/property-status', {
                     property_id: HOUSE, title: now.title,
@@ -152,10 +155,6 @@ export class AgentPanel {
 
         this.#on($('open-house-btn'), () => this.#openHouse());
         this.#on($('notify-btn'), () => this.#notify());
-    }
-
-    async #house() {
-        return await house() ?? await prepare(AGENT);
     }
 
     async #reprice(now, cents) {
@@ -208,7 +207,7 @@ export class AgentPanel {
     }
 
     async #start(seconds) {
-        const now = await this.#house();
+        const now = await house();
         const id = `willow-${Math.round(this.#client.now()).toString(36)}`;
         const late = seconds < 60 ? 15000 : 30000;
         const made = await call('PUT', `auctions/${id}`, {
@@ -236,7 +235,7 @@ export class AgentPanel {
     }
 
     async #act(action) {
-        const id = this.#auctionId ?? (await this.#house()).auction_id;
+        const id = this.#auctionId ?? (await house()).auction_id;
 
         if (!id) {
             throw new Error('There is no auction yet. Start one first.');

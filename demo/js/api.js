@@ -36,21 +36,6 @@ export async function call(method, path, body, headers = {}) {
 }
 
 
-/* Like call, but null where there is nothing yet. */
-export async function find(path) {
-    try {
-        return await call('GET', path);
-
-    } catch (err) {
-        if (err.status === 404 || err.status === 405) {
-            return null;
-        }
-
-        throw err;
-    }
-}
-
-
 function explain(status, data) {
     switch (status) {
 

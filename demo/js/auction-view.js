@@ -26,7 +26,7 @@ const URGENT = 10000;       /* ms */
 export class AuctionView {
     #auction = null;
     #seen = new Set();
-    #outbidBy = null;
+    #outbid = null;         /* the last auction:outbid, while it is shown */
 
     constructor() {
         $('bid-form').addEventListener('submit', (e) => {
@@ -34,10 +34,8 @@ export class AuctionView {
             this.#submit();
         });
         $('outbid-bid').addEventListener('click', () => {
-            const amount = Math.max(this.#outbidBy ?? 0,
-                                    this.#auction?.minimum ?? 0);
-
-            this.#bid(amount);
+            this.#bid(Math.max(this.#outbid?.minimum_to_win ?? 0,
+                               this.#auction?.minimum ?? 0));
         });
         $('outbid-close').addEventListener('click', () => this.#hideOutbid());
         setInterval(() => this.#tick(), 100);
@@ -45,10 +43,8 @@ export class AuctionView {
 
     /* Shows another auction; the one before is left. */
     attach(auction) {
-        this.#auction?.leave();
+        this.detach();
         this.#auction = auction;
-        this.#seen.clear();
-        this.#hideOutbid();
         $('bid-history').replaceChildren();
         $('bid-error').textContent = '';
         $('bid-amount').value = '';
@@ -58,6 +54,16 @@ export class AuctionView {
         auction.on('outbid', (p) => this.#onOutbid(p));
         auction.on('extended', (p) => this.#onExtended(p));
         auction.on('ended', () => this.#onEnded());
+    }
+
+    /* Shows none. */
+    detach() {
+        this.#auction?.leave();
+        this.#auction = null;
+        this.#seen.clear();
+        this.#hideOutbid();
+        $('auction').hidden = true;
+        $('dock-auction').hidden = true;
     }
 
     #draw() {
@@ -93,7 +99,10 @@ export class AuctionView {
         this.#drawBids();
         this.#drawWinner(a);
 
-        if (auction.leading || !live) {
+        /* the word of being outbid may come before the bid itself */
+        if (a.current_price > this.#outbid?.new_high_bid && auction.leading
+            || a.status === 'ended' || a.status === 'cancelled')
+        {
             this.#hideOutbid();
         }
     }
@@ -264,7 +273,7 @@ export class AuctionView {
             return;
         }
 
-        this.#outbidBy = p.minimum_to_win;
+        this.#outbid = p;
         $('outbid-text').textContent = `You have been outbid: somebody offers`
             + ` ${money(p.new_high_bid)}.`;
         $('outbid-bid').textContent = `Bid ${money(p.minimum_to_win)}`;
@@ -272,7 +281,7 @@ export class AuctionView {
     }
 
     #hideOutbid() {
-        this.#outbidBy = null;
+        this.#outbid = null;
         $('outbid').hidden = true;
     }
 

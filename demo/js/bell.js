@@ -60,7 +60,7 @@ function draw(notifications) {
             'data-testid': 'notification', 'data-id': item.id
         }, el('i', { 'aria-hidden': 'true' }), el('div', {},
             el('b', { text: item.title }),
-            el('span', { text: item.body }), el('br'),
+            el('span', { text: item.body }),
             el('time', { text: time(item.created_at) }),
             unread && el('span', { class: 'sr', text: ', unread' })));
 

@@ -1,9 +1,10 @@
 /*
  * What the page needs to exist on the server: the house, and its conversation.
- * The first window of a fresh server makes both.
+ * Both live in nginx's shared memory, so a fresh server has neither, and
+ * whoever notices first makes them.
  */
 
-import { call, find } from './api.js';
+import { call } from './api.js';
 
 export const HOUSE = 'willow-lane-14';
 export const CONVERSATION = 'demo';
@@ -11,8 +12,12 @@ export const AGENT = { id: 'clara', name: 'Clara', role: 'agent' };
 
 /* Every visitor is one of these, so that each window knows all of them. */
 export const VISITORS = ['Anna', 'Jonas', 'Mia', 'Theo', 'Lena', 'Oskar',
-                         'Nora', 'Emil', 'Ida', 'Hugo', 'Vera', 'Felix']
+                         'Nora', 'Emil', 'Ida', 'Hugo', 'Vera', 'Felix',
+                         'Alma', 'Bruno', 'Greta', 'Ivo', 'Kaja', 'Linus',
+                         'Paula', 'Rafael', 'Selma', 'Tomas', 'Ulla', 'Wim']
     .map((name, i) => ({ id: `guest-${i + 1}`, name, role: 'visitor' }));
+
+const PATIENCE = 3000;      /* ms to wait for another window */
 
 const listing = {
     title: '14 Willow Lane',
@@ -24,55 +29,88 @@ const listing = {
 
 
 export function house() {
-    return find(`properties/${HOUSE}`);
+    return call('GET', `properties/${HOUSE}`);
+}
+
+
+export function makeHouse() {
+    return call('PUT', `properties/${HOUSE}`, listing);
+}
+
+
+export function makeConversation() {
+    return call('PUT', `conversations/${CONVERSATION}`,
+                { participants: [AGENT, ...VISITORS], property_id: HOUSE });
 }
 
 
 /* Changes some fields of the house and keeps the others. */
 export async function changeHouse(fields) {
-    const now = await house() ?? listing;
-
     /* what the server adds by itself is not ours to send back */
     const { version, property_id, id, viewer_count, updated_at, agent,
-            ...kept } = now;
+            ...kept } = await house();
 
     return call('PUT', `properties/${HOUSE}`, { ...kept, ...fields });
 }
 
 
-/* Makes sure that the house is there and that me may join its conversation. */
-export async function prepare(me) {
-    const known = await house()
-                  ?? await call('PUT', `properties/${HOUSE}`, listing);
+/*
+ * Enters the house and its conversation, and makes what is missing.  Throws the
+ * ApiError of a server that does not let us make it.
+ */
+export async function enter(property, conversation) {
+    await property.view();
 
-    await admit(me);
+    if (!property.state.status) {
+        await alone(async () => {
+            await property.view();
 
-    return known;
+            if (!property.state.status) {
+                await makeHouse();
+            }
+        });
+        await property.view();
+    }
+
+    try {
+        await conversation.join();
+
+    } catch (err) {
+        if (err.code !== 'not_found' && err.code !== 'not_authorized') {
+            throw err;
+        }
+
+        await makeConversation();
+        await conversation.join();
+    }
 }
 
 
-async function admit(me) {
-    const path = `conversations/${CONVERSATION}`;
-    const room = await find(path);
-    const people = new Map([AGENT, ...VISITORS].map((p) => [p.id, p]));
+/*
+ * The windows of one browser do it one after the other: two that make the same
+ * house at once would undo what was changed in between.  A window that the
+ * browser put to sleep in there keeps nobody from it.
+ */
+async function alone(work) {
+    let begun = false;
 
-    people.set(me.id, me);
+    try {
+        await navigator.locks?.request('rtprop-demo-house', {
+            signal: AbortSignal.timeout(PATIENCE)
+        }, () => {
+            begun = true;
+            return work();
+        });
 
-    for (const p of room?.participants ?? []) {
-        const person = typeof p === 'object' ? p : { id: String(p) };
-
-        if (!people.has(person.id)) {
-            people.set(person.id, { id: person.id, name: person.name,
-                                    role: person.role });
+    } catch (err) {
+        if (begun) {
+            throw err;
         }
     }
 
-    if (room && room.participants.length === people.size) {
-        return;
+    if (!begun) {
+        await work();
     }
-
-    await call('PUT', path, { participants: [...people.values()],
-                              property_id: HOUSE });
 }
 
 
