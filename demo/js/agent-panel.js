@@ -22,6 +22,7 @@ export class AgentPanel {
     #clara = null;
     #room = null;
     #auctionId = null;
+    #said = 'online';
 
     constructor(client, visitors) {
         this.#client = client;
@@ -33,6 +34,9 @@ export class AgentPanel {
     }
 
     set auctionId(id) { this.#auctionId = id; }
+
+    /* The conversation was made anew: Clara goes in again, if she is here. */
+    rejoin() { this.#room?.join().catch(() => {}); }
 
     /* ---- drawer ---- */
 
@@ -89,10 +93,11 @@ export class AgentPanel {
         this.#press('online');
         room.on('change', () => this.#drawRoom());
         room.on('typing', () => showTyping($('agent-typing'), room.typing));
-        clara.once('connection:open',
-                   () => presence.online(clara).catch(() => {}));
+        clara.on('connection:open',
+                 () => presence[this.#said](clara).catch(() => {}));
         room.join().catch((err) => {
-            if (this.#clara === clara) {
+            /* one that is not there yet is made, and then rejoin() is called */
+            if (this.#clara === clara && err.code !== 'not_found') {
                 this.#complain(err);
             }
         });
@@ -257,6 +262,8 @@ export class AgentPanel {
     }
 
     #press(state) {
+        this.#said = state;
+
         for (const b of document.querySelectorAll('[data-presence]')) {
             b.setAttribute('aria-pressed', b.dataset.presence === state);
         }

@@ -286,6 +286,12 @@ export class AuctionView {
     }
 
     #onExtended(p) {
+        if (p.reason === 'resumed') {
+            toast('The auction goes on', 'The end moved on by the pause.');
+            note('Auction resumed', p.server_time, 'gold');
+            return;
+        }
+
         const node = $('extended');
 
         if (p.reason === 'resumed') {

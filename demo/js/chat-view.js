@@ -56,6 +56,11 @@ export function showChat(conversation, agent, me) {
             before = message;
         }
 
+        while (list.children.length > place) {
+            list.lastElementChild.remove();
+        }
+
+        forgetGone(conversation.messages, rows);
         $('messages-none').hidden = conversation.messages.length > 0;
         $('older').hidden = !conversation.hasMore
                             || conversation.messages.length < 50;
@@ -87,6 +92,17 @@ export function showChat(conversation, agent, me) {
         onScreen = entries.at(-1).isIntersecting;
         read();
     }, { threshold: 0.25 }).observe($('chat'));
+}
+
+
+/* A new state of the room may hold less than was shown. */
+function forgetGone(messages, rows) {
+    if (rows.size > messages.length) {
+        const here = new Set(messages);
+
+        [...rows.keys()].filter((m) => !here.has(m))
+                        .forEach((m) => rows.delete(m));
+    }
 }
 
 

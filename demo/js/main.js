@@ -41,7 +41,7 @@ async function start() {
         }
     });
 
-    keepInside(client, property, conversation);
+    keepInside(client, property, conversation, panel);
 }
 
 
@@ -49,7 +49,7 @@ async function start() {
  * Goes in, and again whenever the server turns out to know nothing of the
  * house: it was stopped and started, and begins empty.
  */
-function keepInside(client, property, conversation) {
+function keepInside(client, property, conversation, panel) {
     let entering = false;
 
     async function goIn() {
@@ -62,6 +62,8 @@ function keepInside(client, property, conversation) {
         try {
             await enter(property, conversation);
             $('setup-error').hidden = true;
+            resend(conversation);
+            panel.rejoin();
 
         } catch (err) {
             $('setup-error').textContent = err.message;
@@ -79,6 +81,19 @@ function keepInside(client, property, conversation) {
     });
 
     goIn();
+}
+
+
+/* What was written for a conversation that was not there yet. */
+function resend(conversation) {
+    for (const message of conversation.messages) {
+        if (message.status === 'failed'
+            && ['not_found', 'not_joined', 'not_authorized']
+               .includes(message.error?.code))
+        {
+            conversation.retry(message);
+        }
+    }
 }
 
 

@@ -1,88 +1,12 @@
 /* The demo page, driven as its visitors and its agent would. */
 
 import { suite } from './run.mjs';
-
-
-const id = (name) => `[data-testid="${name}"]`;
-const HOUSE = 'willow-lane-14';
+import { id, visitors, HOUSE, PHONE } from './lib/visitors.mjs';
 
 
 await suite(async (t) => {
-
-    /* ---- helpers ---- */
-
-    const ready = async (page) => {
-        await page.waitForSelector('#connection[data-state="open"]');
-        await page.waitForFunction(() => document.body.dataset.user);
-
-        return page;
-    };
-
-    const window = async (beside, options) =>
-        ready(await t.open('/', beside, options));
-
-    const user = (page) => page.evaluate(() => document.body.dataset.user);
-
-    const say = async (page, text) => {
-        await page.fill(id('message'), text);
-        await page.press(id('message'), 'Enter');
-    };
-
-    const hears = (page, text) =>
-        page.waitForSelector(`${id('message-list')} >> text=${text}`);
-
-    const tick = (page, text, status) => page.waitForFunction(
-        ([words, wanted]) => [...document.querySelectorAll('.msg.mine')]
-            .some((m) => m.querySelector('.text').textContent === words
-                         && m.dataset.status === wanted),
-        [text, status]);
-
-    const viewers = (page, n) =>
-        page.waitForSelector(`${id('viewers')}[data-count="${n}"]`);
-
-    const cents = (page, what, n) =>
-        page.waitForSelector(`${id(what)}[data-cents="${n}"]`);
-
-    const number = async (page, what) => Number(
-        await page.getAttribute(id(what), 'data-cents'));
-
-    const api = async (method, path, body) => {
-        const response = await fetch(`${t.url}/api/${path}`, {
-            method, headers: { 'Content-Type': 'application/json' },
-            body: body && JSON.stringify(body)
-        });
-
-        if (!response.ok) {
-            throw new Error(`${method} ${path}: ${response.status} `
-                            + await response.text());
-        }
-
-        return response.json();
-    };
-
-    const agent = async (page, ...buttons) => {
-        for (const button of buttons) {
-            await page.click(id(button));
-            await page.waitForSelector(`${id(button)}:not([disabled])`);
-        }
-    };
-
-    /* An auction with terms of our own, opened as the panel opens one. */
-    const auction = async (name, ms, terms) => {
-        await api('PUT', `auctions/${name}`, {
-            property_id: HOUSE, property_title: name,
-            starting_price: 80000000, bid_increment: 500000,
-            ends_at: new Date(Date.now() + ms).toISOString(), ...terms });
-        await api('POST', 'publish', {
-            channel: `property:${HOUSE}`, type: 'demo:auction_opened',
-            payload: { property_id: HOUSE, auction_id: name } });
-    };
-
-    const bidding = (page, name) => page.waitForSelector(
-        `#auction[data-auction="${name}"]:not([hidden])`
-        + ` >> ${id('quick-0')}:not([disabled])`);
-
-    const PHONE = { width: 390, height: 844 };
+    const { ready, window, user, say, hears, tick, texts, viewers, cents,
+            number, api, agent, auction, bidding } = visitors(t);
 
     /* ---- who is who ---- */
 
@@ -156,8 +80,7 @@ await suite(async (t) => {
         await bob.reload();
         await ready(bob);
         await hears(bob, 'Good morning');
-        t.is(await bob.locator('#message-list .text').allTextContents(),
-             ['Hello there', 'Good morning'], 'both messages');
+        t.is(await texts(bob), ['Hello there', 'Good morning'], 'both messages');
     });
 
     await t.test('a message that is not on the screen is delivered, not read',
@@ -378,90 +301,5 @@ await suite(async (t) => {
 
         await late.waitForSelector(`${id('winner')} >> text=won`);
         await late.close();
-    });
-
-    /* ---- reload of nginx ---- */
-
-    await t.test('after a reload of nginx everything goes on', async () => {
-        const opened = (page) => page.evaluate(
-            () => Number(document.querySelector('#connection').dataset.opened));
-        const before = await Promise.all([ann, bob].map(opened));
-
-        t.demo.reload();
-
-        await Promise.all([ann, bob].map((page, i) => page.waitForFunction(
-            (n) => Number(document.querySelector('#connection').dataset.opened)
-                   > n && document.querySelector('#connection').dataset.now
-                          === 'open', before[i], { timeout: 20000 })));
-        await viewers(ann, 2);
-        await say(ann, 'Still there?');
-        await hears(bob, 'Still there?');
-        await tick(ann, 'Still there?', 'read');
-        t.is(await bob.locator('.msg >> text=Good morning').count(), 1,
-             'nothing twice');
-    });
-
-    await t.test('what happens during a reload is not missed', async () => {
-        t.demo.reload();
-
-        for (let i = 1; i <= 5; i++) {
-            await say(ann, `number ${i}`);
-            await tick(ann, `number ${i}`, 'read');
-        }
-
-        t.is((await bob.locator('#message-list .text').allTextContents())
-             .filter((text) => text.startsWith('number')),
-             [1, 2, 3, 4, 5].map((i) => `number ${i}`), 'each once, in order');
-    });
-
-    /* ---- the page itself ---- */
-
-    await t.test('no horizontal scroll on a phone', async () => {
-        const page = await window(ann);
-
-        for (const width of [360, 390, 768]) {
-            await page.setViewportSize({ width, height: 800 });
-            t.is(await page.evaluate(
-                () => document.documentElement.scrollWidth), width,
-                 `${width} pixels wide`);
-        }
-
-        await page.setViewportSize({ width: 360, height: 740 });
-        await page.click(id('agent-open'));
-        await page.waitForSelector(`${id('agent-drawer')}:not([hidden])`);
-        t.is(await page.evaluate(() => document.documentElement.scrollWidth),
-             360, 'with the drawer too');
-        await page.keyboard.press('Escape');
-        await page.waitForSelector(id('agent-drawer'), { state: 'hidden' });
-        await page.close();
-    });
-
-    await t.test('every control has a name', async () => {
-        const nameless = await ann.evaluate(() =>
-            [...document.querySelectorAll('button, input, textarea, img')]
-                .filter((node) => {
-                    if (node.tagName === 'IMG') {
-                        return !node.hasAttribute('alt');
-                    }
-
-                    return !(node.getAttribute('aria-label')
-                             || node.labels?.length
-                             || node.textContent.trim());
-                })
-                .map((node) => node.outerHTML.slice(0, 120))
-                .filter((html) => !html.includes('outbid-bid')));
-
-        t.is(nameless, [], 'buttons, fields and pictures');
-    });
-
-    await t.test('a refusing HTTP interface is explained', async () => {
-        const page = await ann.context().newPage();
-
-        await page.route('**/api/**', (route) => route.fulfill({
-            status: 403, contentType: 'application/json',
-            body: '{"code":"forbidden","message":"loopback only"}' }));
-        await page.goto(t.url);
-        await page.waitForSelector(`${id('setup-error')} >> text=loopback`);
-        await page.close();
     });
 });

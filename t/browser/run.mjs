@@ -102,29 +102,33 @@ export async function startDemo() {
         global += statSync(top).uid === 0 ? ' user root;' : '';
     }
 
-    const child = spawn(nginx, ['-p', prefix, '-c', join(prefix, 'nginx.conf'),
-                                '-e', log, '-g', global],
-                        { stdio: ['ignore', 'inherit', 'inherit'] });
-    let exited = false;
+    const args = ['-p', prefix, '-c', join(prefix, 'nginx.conf'), '-e', log,
+                  '-g', global];
+    let child, gone;
 
-    const gone = new Promise((done) => {
-        child.on('exit', () => { exited = true; done(); });
-        child.on('error', () => { exited = true; done(); });
-    });
+    const start = async () => {
+        let exited = false;
 
-    const deadline = Date.now() + TIMEOUT;
+        child = spawn(nginx, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+        gone = new Promise((done) => {
+            child.on('exit', () => { exited = true; done(); });
+            child.on('error', () => { exited = true; done(); });
+        });
 
-    while (!exited && !await accepts(port)) {
-        if (Date.now() > deadline) {
-            break;
+        const deadline = Date.now() + TIMEOUT;
+
+        while (!exited && Date.now() < deadline) {
+            if (await accepts(port)) {
+                return;
+            }
         }
-    }
 
-    if (exited || Date.now() > deadline) {
         child.kill('SIGKILL');
         throw new Error('nginx did not start: '
                         + (existsSync(log) ? readFileSync(log, 'utf8') : ''));
-    }
+    };
+
+    await start();
 
     return {
         prefix, port, log,
@@ -132,8 +136,27 @@ export async function startDemo() {
         errors: () => readFileSync(log, 'utf8').split('\n').filter((line) =>
             /\[(error|crit|alert|emerg)\]|exited on signal/.test(line)),
         reload: () => child.kill('SIGHUP'),
+        workers: () => workersOf(child.pid),
+        start,
         stop: async () => { child.kill('SIGTERM'); await gone; },
     };
+}
+
+
+/* The pids of a master's workers; those that are on their way out are not. */
+
+function workersOf(master) {
+    const pids = readFileSync(`/proc/${master}/task/${master}/children`, 'utf8')
+                 .trim().split(/\s+/);
+
+    return pids.map(Number).filter((pid) => {
+        try {
+            return /^nginx: worker process\0*\s*$/
+                   .test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+        } catch {
+            return false;
+        }
+    });
 }
 
 
@@ -184,6 +207,17 @@ class Suite {
         this.allowed.push(...patterns);
     }
 
+    /* The same for as long as a test runs. */
+    async allowing(pattern, body) {
+        this.allow(pattern);
+
+        try {
+            await body();
+        } finally {
+            this.allowed.splice(this.allowed.indexOf(pattern), 1);
+        }
+    }
+
     /* A profile of its own: {open windows in it} with page options. */
     async profile(options = {}) {
         const folder = mkdtempSync(join(tmpdir(), 'chromium-'));
@@ -205,7 +239,15 @@ class Suite {
      */
     async open(path = '/', beside, options) {
         const context = beside ? beside.context() : await this.profile(options);
-        const page = await context.newPage();
+        const page = this.watch(await context.newPage());
+
+        await page.goto(/^\w+:/.test(path) ? path : this.url + path);
+
+        return page;
+    }
+
+    /* A page that throws, or has an error in its console, is a failure. */
+    watch(page) {
         const label = `page${this.pages.length + 1}`;
 
         page.on('pageerror', (error) => {
@@ -216,13 +258,13 @@ class Suite {
         });
 
         page.on('console', (message) => {
-            if (message.type() === 'error') {
-                this.note(`${label}: ${message.text()}`);
+            if (message.type() === 'error' && !this.expected(message.text())) {
+                this.ok(false, `${label} has no error in its console`);
+                this.note(`${message.text()} (${message.location().url})`);
             }
         });
 
         this.pages.push(page);
-        await page.goto(/^\w+:/.test(path) ? path : this.url + path);
 
         return page;
     }

@@ -35,6 +35,7 @@ const defaults = {
     maxBuffered: 1048576,   /* bytes in the socket before volatile is skipped */
     pingInterval: 20000,    /* ms of silence before we ask */
     pongTimeout: 8000,      /* ms to wait for any frame then */
+    offlineTimeout: 2000,   /* the same when the browser says it is offline */
     stableAfter: 5000,      /* ms after which failures are forgotten */
     returnWhenKicked: false
 };
@@ -184,8 +185,8 @@ export class Client extends Emitter {
         return answer.payload;
     }
 
-    /* Asks for a sign of life; a dead connection is replaced. */
-    probe() {
+    /* Asks for a sign of life within ms; a dead connection is replaced. */
+    probe(ms) {
         if (this.#state !== 'open' && this.#state !== 'resuming') {
             return;
         }
@@ -193,8 +194,8 @@ export class Client extends Emitter {
         this.#pingSentAt = this.#local();
         this.#transmit({ type: 'ping', payload: {} });
 
-        if (!this.#alarms.has('pong')) {
-            this.#alarms.set('pong', this.#conf.pongTimeout, () => {
+        if (ms !== undefined || !this.#alarms.has('pong')) {
+            this.#alarms.set('pong', ms ?? this.#conf.pongTimeout, () => {
                 this.#lost(1006, 'no answer to ping');
             });
         }
@@ -487,7 +488,7 @@ export class Client extends Emitter {
                 if (this.#state === 'waiting') {
                     this.#become('offline');
                 } else {
-                    this.probe();
+                    this.probe(this.#conf.offlineTimeout);
                 }
             },
             visible: () => this.connectNow()

@@ -46,6 +46,7 @@ export interface Options {
     maxBuffered?: number;
     pingInterval?: number;
     pongTimeout?: number;
+    offlineTimeout?: number;
     stableAfter?: number;
     returnWhenKicked?: boolean;
     /** a constructor like the browser's, for node */
@@ -327,7 +328,7 @@ export class Client extends Emitter<ServerEvents> {
     connect(): this;
     connectNow(): void;
     close(code?: number, reason?: string): void;
-    probe(): void;
+    probe(ms?: number): void;
     send(type: string, payload?: object, options?: SendOptions): boolean;
     request<P = any>(type: string, payload?: object,
                      options?: RequestOptions): Promise<Frame<P>>;
