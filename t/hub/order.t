@@ -52,7 +52,8 @@ is_deeply([map { $_->{offset} } @{$heard[0]}], [1 .. SENDERS * MESSAGES],
           'offsets go up by one, without a gap');
 
 for my $i (1 .. $#all) {
-    is_deeply($heard[$i], $heard[0], "receiver $i hears the same in that order");
+    is_deeply($heard[$i], $heard[0],
+              "receiver $i hears the same in that order");
 }
 
 for my $i (0 .. $#senders) {
