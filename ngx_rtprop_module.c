@@ -223,6 +223,13 @@ static ngx_command_t  ngx_rtprop_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rtprop_compression"),
+      NGX_RTPROP_ANY_CONF|NGX_CONF_TAKE1234,
+      ngx_rtprop_conf_compression,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("rtprop_field_case"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_rtprop_conf_word,
@@ -451,6 +458,9 @@ ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ws->queue_soft = conf->queue_soft;
     ws->queue_soft_time = conf->queue_soft_time;
     ws->close_timeout = NGX_RTPROP_WS_CLOSE_TIMEOUT;
+    ws->threshold = conf->compression_threshold;
+    ws->level = (uint8_t) conf->compression_level;
+    ws->window = (uint8_t) conf->compression;
 
     conf->ws = ws;
 

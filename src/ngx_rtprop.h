@@ -132,6 +132,10 @@ struct ngx_rtprop_loc_conf_s {
     size_t                     queue_soft;
     ngx_msec_t                 queue_soft_time;
 
+    ngx_uint_t                 compression;        /* window; 0: off */
+    ngx_uint_t                 compression_level;
+    size_t                     compression_threshold;
+
     ngx_uint_t                 field_case;   /* NGX_RTPROP_CASE_* */
     ngx_msec_t                 batch;        /* 0: not offered */
 

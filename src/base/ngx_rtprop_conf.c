@@ -18,12 +18,8 @@ static char *ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_rtprop_main_conf_t *rmcf);
 static char *ngx_rtprop_conf_rate_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t *rate);
-static char *ngx_rtprop_conf_bad(ngx_conf_t *cf, ngx_str_t *value,
-    const char *right);
 static ngx_int_t ngx_rtprop_conf_cut(ngx_str_t *value, u_char c,
     ngx_str_t *head, ngx_str_t *tail);
-static ngx_uint_t ngx_rtprop_conf_prefix(ngx_str_t *value, const char *prefix,
-    ngx_str_t *rest);
 
 
 /* In the order of ngx_rtprop_rate_class_e. */
@@ -486,6 +482,9 @@ ngx_rtprop_conf_unset(ngx_rtprop_loc_conf_t *conf)
     conf->queue_hard = NGX_CONF_UNSET_SIZE;
     conf->queue_soft = NGX_CONF_UNSET_SIZE;
     conf->queue_soft_time = NGX_CONF_UNSET_MSEC;
+    conf->compression = NGX_CONF_UNSET_UINT;
+    conf->compression_level = NGX_CONF_UNSET_UINT;
+    conf->compression_threshold = NGX_CONF_UNSET_SIZE;
     conf->field_case = NGX_CONF_UNSET_UINT;
     conf->batch = NGX_CONF_UNSET_MSEC;
     conf->api_public = NGX_CONF_UNSET;
@@ -519,6 +518,11 @@ ngx_rtprop_conf_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *prev,
                               256 * 1024);
     ngx_conf_merge_msec_value(conf->queue_soft_time, prev->queue_soft_time,
                               10000);
+    ngx_conf_merge_uint_value(conf->compression, prev->compression, 0);
+    ngx_conf_merge_uint_value(conf->compression_level,
+                              prev->compression_level, 6);
+    ngx_conf_merge_size_value(conf->compression_threshold,
+                              prev->compression_threshold, 1024);
     ngx_conf_merge_uint_value(conf->field_case, prev->field_case,
                               NGX_RTPROP_CASE_SNAKE);
     ngx_conf_merge_msec_value(conf->batch, prev->batch, 0);
@@ -538,7 +542,7 @@ ngx_rtprop_conf_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *prev,
 }
 
 
-static char *
+char *
 ngx_rtprop_conf_bad(ngx_conf_t *cf, ngx_str_t *value, const char *right)
 {
     ngx_str_t  *args;
@@ -576,7 +580,7 @@ ngx_rtprop_conf_cut(ngx_str_t *value, u_char c, ngx_str_t *head,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_rtprop_conf_prefix(ngx_str_t *value, const char *prefix, ngx_str_t *rest)
 {
     size_t  len;

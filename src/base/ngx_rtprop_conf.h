@@ -44,12 +44,24 @@ char *ngx_rtprop_conf_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_rtprop_conf_send_queue(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* "rtprop_compression on [threshold=1k] [level=n] [window=n] | off". */
+char *ngx_rtprop_conf_compression(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* "rtprop_history [messages=n] [bytes=size] [age=time]"; conf is main's. */
 char *ngx_rtprop_conf_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* "rtprop_log path|off"; conf is main's. */
 char *ngx_rtprop_conf_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+
+/* Says what value must be, in a text with right; returns NGX_CONF_ERROR. */
+char *ngx_rtprop_conf_bad(ngx_conf_t *cf, ngx_str_t *value,
+    const char *right);
+
+/* Whether value begins with prefix and goes on; *rest is what follows it. */
+ngx_uint_t ngx_rtprop_conf_prefix(ngx_str_t *value, const char *prefix,
+    ngx_str_t *rest);
 
 /* The values that stand for "not set", and those that hold by default. */
 void ngx_rtprop_conf_unset(ngx_rtprop_loc_conf_t *conf);

@@ -34,24 +34,33 @@ typedef struct {
     size_t                          queue_soft;      /* octets ... */
     ngx_msec_t                      queue_soft_time; /* ... for this long */
     ngx_msec_t                      close_timeout;   /* handshake and linger */
+
+    size_t                          threshold;       /* octets, compression */
+    uint8_t                         level;           /* 1 to 9 */
+    uint8_t                         window;          /* 9 to 15; 0: off */
 } ngx_rtprop_ws_conf_t;
 
 
 /* -------------------------------------------------------------- frames --- */
 
 /*
- * One encoded message with its WebSocket header before it, shared by all
- * queues that it waits in.  Never changed once it is sealed.
+ * One encoded message with its WebSocket header before it, or several of them,
+ * shared by all queues that it waits in.  Never changed once it is sealed; what
+ * goes to clients that agreed on compression is made of it when first needed.
  */
 
-typedef struct {
+typedef struct ngx_rtprop_frame_s  ngx_rtprop_frame_t;
+
+struct ngx_rtprop_frame_s {
     uint32_t                        refs;
     uint32_t                        len;    /* of wire */
     u_char                         *wire;   /* header and text */
     ngx_str_t                       text;   /* the message alone */
     uint64_t                        replace; /* key of a volatile frame */
+    ngx_rtprop_frame_t             *packed; /* see ngx_rtprop_ws_deflate.c */
+    uint32_t                        packing; /* of a packed one: how */
     u_char                          data[];
-} ngx_rtprop_frame_t;
+};
 
 
 /*
@@ -72,6 +81,9 @@ void ngx_rtprop_frame_seal(ngx_rtprop_frame_t *f, ngx_uint_t opcode,
 ngx_rtprop_frame_t *ngx_rtprop_frame_copy(ngx_uint_t opcode,
     const u_char *data, size_t len);
 
+/* For ngx_rtprop_frame_unref() alone. */
+void ngx_rtprop_frame_free(ngx_rtprop_frame_t *f);
+
 /* Takes and gives back one reference; the last one frees the frame. */
 
 static inline ngx_rtprop_frame_t *
@@ -87,7 +99,7 @@ static inline void
 ngx_rtprop_frame_unref(ngx_rtprop_frame_t *f)
 {
     if (--f->refs == 0) {
-        ngx_free(f);
+        ngx_rtprop_frame_free(f);
     }
 }
 
@@ -182,6 +194,7 @@ struct ngx_rtprop_ws_s {
     unsigned                        close_sent:1;
     unsigned                        close_seen:1;
     unsigned                        paused:1;   /* reading, backpressure */
+    unsigned                        deflate:4;  /* window bits; 0: plain */
 };
 
 
@@ -205,7 +218,8 @@ ngx_int_t ngx_rtprop_ws_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
 /*
  * Sends the 101 and takes the connection over as soon as it is out.
- * subprotocol is echoed unless it is empty or NULL.
+ * subprotocol is echoed unless it is empty or NULL; permessage-deflate is
+ * agreed on if ws->conf has a window and the client offers it (RFC 7692).
  *
  * Call it from the content handler or later.  The caller has done
  * r->main->count++ once and returns, or has returned, NGX_DONE from the

@@ -18,6 +18,8 @@ static void ngx_rtprop_ws_read_handler(ngx_event_t *rev);
 static void ngx_rtprop_ws_write_handler(ngx_event_t *wev);
 static void ngx_rtprop_ws_take(ngx_rtprop_ws_t *ws, u_char *pos,
     u_char *last);
+static ngx_int_t ngx_rtprop_ws_unpack(ngx_rtprop_ws_t *ws,
+    rtprop_ws_event_t *ev);
 static void ngx_rtprop_ws_event(ngx_rtprop_ws_t *ws, rtprop_ws_event_t *ev);
 static void ngx_rtprop_ws_begin_close(ngx_rtprop_ws_t *ws, ngx_uint_t code,
     ngx_uint_t wire, const char *reason);
@@ -50,6 +52,7 @@ ngx_rtprop_ws_start(ngx_rtprop_ws_t *ws, u_char *pos, u_char *last)
     }
 
     ngx_rtprop_ws_wheel_add(ws);
+    ngx_rtprop_ws_deflate_begin(ws);
     ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_CONNECTIONS, 1);
     ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_UPGRADES, 1);
 
@@ -141,12 +144,13 @@ ngx_rtprop_ws_take(ngx_rtprop_ws_t *ws, u_char *pos, u_char *last)
     while (!ws->close_seen) {
 
         rc = rtprop_ws_message_read(&ws->message, &pos, last,
-                                    ws->conf->max_message, 0, &ev);
+                                    ws->conf->max_message,
+                                    ws->deflate ? RTPROP_WS_RSV1 : 0, &ev);
         if (rc == RTPROP_AGAIN) {
             return;
         }
 
-        if (rc == RTPROP_OK) {
+        if (rc == RTPROP_OK && ngx_rtprop_ws_unpack(ws, &ev) == NGX_OK) {
             ngx_rtprop_ws_event(ws, &ev);
             continue;
         }
@@ -166,6 +170,21 @@ ngx_rtprop_ws_take(ngx_rtprop_ws_t *ws, u_char *pos, u_char *last)
             ngx_rtprop_ws_begin_close(ws, ev.code, ev.code, NULL);
         }
     }
+}
+
+
+/* NGX_ERROR: ev->code is what to close with.  After a close nobody reads. */
+
+static ngx_int_t
+ngx_rtprop_ws_unpack(ngx_rtprop_ws_t *ws, rtprop_ws_event_t *ev)
+{
+    if (!ev->compressed || ws->state != NGX_RTPROP_WS_OPEN) {
+        return NGX_OK;
+    }
+
+    ev->code = ngx_rtprop_ws_inflate(ws, ev);
+
+    return ev->code ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -205,6 +224,11 @@ ngx_rtprop_ws_event(ngx_rtprop_ws_t *ws, rtprop_ws_event_t *ev)
         ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_RECEIVED, 1);
 
         ws->handler->message(ws, &text, ev->type == RTPROP_WS_EVENT_BINARY);
+
+        if (ev->compressed) {
+            rtprop_ws_inflate_trim(&ws->worker->deflate);
+        }
+
         return;
 
     case RTPROP_WS_EVENT_PING:
@@ -522,6 +546,7 @@ ngx_rtprop_ws_destroy(ngx_rtprop_ws_t *ws)
     rtprop_ws_message_free(&ws->message);
 
     ngx_rtprop_ws_wheel_remove(ws);
+    ngx_rtprop_ws_deflate_end(ws);
     ngx_rtprop_ws_bump(ws->worker, NGX_RTPROP_WS_STAT_CONNECTIONS, -1);
 
     c->idle = 0;

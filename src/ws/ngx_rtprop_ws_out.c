@@ -45,6 +45,8 @@ ngx_rtprop_frame_create(size_t size)
     f->refs = 1;
     f->len = 0;
     f->replace = 0;
+    f->packed = NULL;
+    f->packing = 0;
     f->text.data = f->data + RTPROP_WS_SERVER_HEAD_MAX;
     f->text.len = 0;
     f->wire = f->text.data;
@@ -84,11 +86,33 @@ ngx_rtprop_frame_copy(ngx_uint_t opcode, const u_char *data, size_t len)
 }
 
 
+/* The packed ones may be in queues still. */
+
+void
+ngx_rtprop_frame_free(ngx_rtprop_frame_t *f)
+{
+    ngx_rtprop_frame_t  *packed, *next;
+
+    for (packed = f->packed; packed; packed = next) {
+        next = packed->packed;
+        packed->packed = NULL;
+
+        ngx_rtprop_frame_unref(packed);
+    }
+
+    ngx_free(f);
+}
+
+
 ngx_int_t
 ngx_rtprop_ws_send(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
 {
     if (ws->state != NGX_RTPROP_WS_OPEN) {
         return NGX_ERROR;
+    }
+
+    if (ws->deflate && f->len > ws->conf->threshold) {
+        f = ngx_rtprop_ws_deflate(ws, f);
     }
 
     if (f->replace && ws->replaceable) {

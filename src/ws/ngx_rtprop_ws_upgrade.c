@@ -216,6 +216,7 @@ ngx_int_t
 ngx_rtprop_ws_upgrade(ngx_http_request_t *r, ngx_rtprop_ws_t *ws,
     const rtprop_ws_handshake_t *hs, ngx_str_t *subprotocol)
 {
+    ngx_str_t            extensions;
     ngx_event_t         *wev;
     ngx_http_cleanup_t  *cln;
 
@@ -224,7 +225,17 @@ ngx_rtprop_ws_upgrade(ngx_http_request_t *r, ngx_rtprop_ws_t *ws,
 
     cln = ngx_http_cleanup_add(r, 0);
 
-    if (cln == NULL || ngx_rtprop_ws_headers(r, hs, subprotocol) != NGX_OK) {
+    if (cln == NULL
+        || ngx_rtprop_ws_headers(r, hs, subprotocol) != NGX_OK
+        || ngx_rtprop_ws_deflate_agree(r, ws, hs, &extensions) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (extensions.len
+        && ngx_rtprop_ws_push(r, "Sec-WebSocket-Extensions", extensions.data,
+                              extensions.len) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

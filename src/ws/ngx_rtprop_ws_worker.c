@@ -33,6 +33,24 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_ws_stats[] = {
     { ngx_string("rtprop_ws_replaced_total"),
       ngx_string("Waiting volatile frames replaced by newer ones."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+    { ngx_string("rtprop_ws_compressed_connections"),
+      ngx_string("WebSocket connections that agreed on permessage-deflate."),
+      NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },
+    { ngx_string("rtprop_ws_compressed_out_plain_bytes_total"),
+      ngx_string("Octets of messages that were compressed, before it."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+    { ngx_string("rtprop_ws_compressed_out_bytes_total"),
+      ngx_string("Octets of messages that were compressed, after it."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+    { ngx_string("rtprop_ws_compressed_in_bytes_total"),
+      ngx_string("Octets of compressed messages from clients, as they came."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+    { ngx_string("rtprop_ws_compressed_in_plain_bytes_total"),
+      ngx_string("Octets of compressed messages from clients, decompressed."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+    { ngx_string("rtprop_ws_compressed_refused_total"),
+      ngx_string("Compressed messages refused as too large or damaged."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
     { ngx_null_string, ngx_null_string, 0, ngx_null_string, 0 }
 };
 
@@ -113,6 +131,8 @@ ngx_rtprop_ws_exit_worker(ngx_rtprop_worker_t *worker)
             }
         }
     }
+
+    rtprop_ws_deflate_free(&w->deflate);
 }
 
 

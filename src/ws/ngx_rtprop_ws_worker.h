@@ -8,6 +8,7 @@
 
 
 #include "ws/ngx_rtprop_ws.h"
+#include "ws/rtprop_ws_deflate.h"
 #include "base/ngx_rtprop_stat.h"
 
 
@@ -27,6 +28,8 @@ struct ngx_rtprop_ws_worker_s {
     u_char                         *buffer;     /* of whoever reads */
     ngx_rtprop_ws_node_t           *free;       /* nodes to use again */
     ngx_rtprop_frame_t             *ping;
+    rtprop_ws_deflate_t             deflate;    /* of all connections */
+    ngx_uint_t                      ndeflate;   /* that agreed on it */
     ngx_event_t                     timer;
     ngx_msec_t                      ticked;     /* when slot was due */
     ngx_uint_t                      slot;
@@ -45,7 +48,13 @@ enum {
     NGX_RTPROP_WS_STAT_SLOW,
     NGX_RTPROP_WS_STAT_SILENT,
     NGX_RTPROP_WS_STAT_FAULTS,
-    NGX_RTPROP_WS_STAT_REPLACED
+    NGX_RTPROP_WS_STAT_REPLACED,
+    NGX_RTPROP_WS_STAT_COMPRESSING,
+    NGX_RTPROP_WS_STAT_DEFLATE_IN,
+    NGX_RTPROP_WS_STAT_DEFLATE_OUT,
+    NGX_RTPROP_WS_STAT_INFLATE_IN,
+    NGX_RTPROP_WS_STAT_INFLATE_OUT,
+    NGX_RTPROP_WS_STAT_INFLATE_REFUSED
 };
 
 
@@ -96,6 +105,36 @@ void ngx_rtprop_ws_start(ngx_rtprop_ws_t *ws, u_char *pos, u_char *last);
  * the connection is gone, else NGX_OK.
  */
 ngx_int_t ngx_rtprop_ws_expired(ngx_rtprop_ws_t *ws);
+
+
+/* -------------------------------------------- ngx_rtprop_ws_deflate.c --- */
+
+/*
+ * Agrees on permessage-deflate if it is on and offered: sets ws->deflate and
+ * *answer, in r->pool; else its length is 0.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_rtprop_ws_deflate_agree(ngx_http_request_t *r,
+    ngx_rtprop_ws_t *ws, const rtprop_ws_handshake_t *hs, ngx_str_t *answer);
+
+/*
+ * A connection that agreed begins, ends; with the last one the worker's states
+ * of zlib are freed.
+ */
+void ngx_rtprop_ws_deflate_begin(ngx_rtprop_ws_t *ws);
+void ngx_rtprop_ws_deflate_end(ngx_rtprop_ws_t *ws);
+
+/*
+ * Decompresses the message of ev in its place; good until
+ * rtprop_ws_inflate_trim().  Returns 0 or a close code.
+ */
+ngx_uint_t ngx_rtprop_ws_inflate(ngx_rtprop_ws_t *ws, rtprop_ws_event_t *ev);
+
+/*
+ * What this connection is to be sent for the frame f: its compressed form,
+ * made if need be and kept with f, or f itself.  No reference is added.
+ */
+ngx_rtprop_frame_t *ngx_rtprop_ws_deflate(ngx_rtprop_ws_t *ws,
+    ngx_rtprop_frame_t *f);
 
 
 /* ------------------------------------------------ ngx_rtprop_ws_out.c --- */

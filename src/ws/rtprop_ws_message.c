@@ -16,6 +16,7 @@ enum {
 
 static int rtprop_ws_message_head(rtprop_ws_message_t *m, unsigned char **pos,
     unsigned char *last, unsigned rsv, rtprop_ws_frame_t *f);
+static size_t rtprop_ws_message_packed_max(size_t max);
 static unsigned rtprop_ws_message_begin(rtprop_ws_message_t *m,
     const rtprop_ws_frame_t *f, size_t max);
 static int rtprop_ws_message_in_place(rtprop_ws_message_t *m,
@@ -171,17 +172,32 @@ rtprop_ws_message_begin(rtprop_ws_message_t *m, const rtprop_ws_frame_t *f,
         return RTPROP_WS_PROTOCOL_ERROR;
     }
 
-    if (m->len > max || f->length > max - m->len) {
-        return RTPROP_WS_TOO_BIG;
-    }
-
     if (f->opcode != RTPROP_WS_CONTINUATION) {
         m->open = f->opcode;
         m->compressed = (f->rsv & RTPROP_WS_RSV1) != 0;
         m->utf8 = RTPROP_UTF8_START;
     }
 
+    if (m->compressed) {
+        max = rtprop_ws_message_packed_max(max);
+    }
+
+    if (m->len > max || f->length > max - m->len) {
+        return RTPROP_WS_TOO_BIG;
+    }
+
     return 0;
+}
+
+
+/* Noise grows a little when compressed: 5 octets for each block of it. */
+
+static size_t
+rtprop_ws_message_packed_max(size_t max)
+{
+    max += (max >> 10) + 64;
+
+    return max < RTPROP_WS_MESSAGE_MAX ? max : RTPROP_WS_MESSAGE_MAX;
 }
 
 

@@ -93,7 +93,9 @@ typedef struct {
 /*
  * Reads octets from *pos up to last, changes them in place, and moves *pos.
  * max is the largest message in octets, at most RTPROP_WS_MESSAGE_MAX; rsv the
- * set of RSV bits in use (RTPROP_WS_RSV1 under permessage-deflate, else 0).
+ * set of RSV bits in use (RTPROP_WS_RSV1 under permessage-deflate, else 0).  A
+ * compressed message may be larger by what compressing noise adds; what comes
+ * out of it is for the caller to bound.
  *
  * Returns RTPROP_OK with one event; call again, also when *pos == last.
  * Returns RTPROP_AGAIN when all octets are used up and no event is ready.
