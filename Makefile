@@ -82,6 +82,11 @@ unit:  ## only the unit tests of pure files, under sanitizers
 	@tools/need.sh $(UNIT_PKGS)
 	@t/run unit
 
+conformance: module  ## all WebSocket cases with all 1,000 messages (long)
+	@tools/need.sh $(PKGS) $(TEST_PKGS)
+	@RTPROP_MESSAGES=1000 prove -It/lib t/ws/conformance.t \
+	    t/ws/deflate_cases.t
+
 style:  ## only the checks of how the sources are written
 	@tools/need.sh perl
 	@t/run style
@@ -171,5 +176,5 @@ need-build:
 
 FORCE:
 
-.PHONY: module run stop test unit style fuzz install clean help \
+.PHONY: module run stop test unit conformance style fuzz install clean help \
         unit-programs fuzz-programs need-build FORCE
