@@ -156,6 +156,12 @@ ngx_rtprop_http_read(ngx_rtprop_http_exchange_t *x, ngx_http_request_t *r)
     rc = ngx_http_read_client_request_body(r, ngx_rtprop_http_body_handler);
 
     if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+
+        /* the rest of the chunks is still to come, and is no request */
+
+        r->keepalive = 0;
+        r->lingering_close = 1;
+
         return ngx_rtprop_http_refuse(r, rc, "too_large",
                                       "the body is too large");
     }

@@ -388,3 +388,27 @@ Content-Type: application/json
 [403, 403, 403]
 --- error_log
 access forbidden by rule
+
+
+
+=== TEST 19: what is left of chunks too large is no request of its own
+--- http_config eval: $::http
+--- config
+    location /small/ {
+        rtprop api;
+        client_max_body_size 1k;
+    }
+--- raw_request eval
+[map { "POST /small/publish HTTP/1.1\r\nHost: a\r\n"
+       . "Content-Type: application/json\r\n"
+       . "Transfer-Encoding: chunked\r\n\r\n" . $_ }
+ "800\r\nGET /small/channels HTTP/1.1\r\nHost: a\r\n\r\n",
+ "8\r\n12345678\r\n800\r\n" . "x" x 100]
+--- error_code eval
+[413, 413]
+--- response_headers
+Connection: close
+--- response_body_like eval
+[('^\{"code":"too_large","message":".+"\}$') x 2]
+--- error_log
+client intended to send too large chunked body
