@@ -191,3 +191,18 @@ If-Match: *
 [map { qr/"code":"invalid_payload".*"field":"$_"/ }
  qw(property_id event event data wishlist_today new_status new_status
     old_status new_price old_price property_id)]
+
+
+
+=== TEST 10: viewers have a tag, for pages that poll
+--- http_config eval: $::http
+--- config eval: $::api
+--- request eval
+[("GET /api/properties/p10/viewers") x 3]
+--- more_headers eval
+["", qq(If-None-Match: "1"), qq(If-None-Match: "2")]
+--- error_code eval
+[200, 304, 200]
+--- response_headers
+ETag: "1"
+Cache-Control: no-store

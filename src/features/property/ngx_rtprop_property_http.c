@@ -361,6 +361,10 @@ ngx_rtprop_property_viewers_got(ngx_rtprop_op_t *op)
 
     id = ngx_rtprop_property_pure(&g->cmd->path[0]);
 
+    /* the count is all that can change, and a version is not 0 */
+
+    g->cmd->version = (uint64_t) g->members.users + 1;
+
     ngx_rtprop_answer(g->cmd, NGX_HTTP_OK, "viewers",
                       rtprop_property_viewers_json(&id, g->members.users),
                       NULL);
