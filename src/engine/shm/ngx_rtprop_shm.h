@@ -519,9 +519,7 @@ typedef enum {
     NGX_RTPROP_SHM_STAT_LATE,
     NGX_RTPROP_SHM_STAT_CHANNELS,
     NGX_RTPROP_SHM_STAT_EVENTS,
-    NGX_RTPROP_SHM_STAT_WAITING,
-    NGX_RTPROP_SHM_STAT_USED,
-    NGX_RTPROP_SHM_STAT_TOTAL
+    NGX_RTPROP_SHM_STAT_WAITING
 } ngx_rtprop_shm_stat_e;
 
 /* Says where the zone's gauges come from; in init_process. */

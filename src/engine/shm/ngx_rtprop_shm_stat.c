@@ -8,8 +8,6 @@
 static int64_t ngx_rtprop_shm_stat_channels(ngx_rtprop_worker_t *worker);
 static int64_t ngx_rtprop_shm_stat_events(ngx_rtprop_worker_t *worker);
 static int64_t ngx_rtprop_shm_stat_waiting(ngx_rtprop_worker_t *worker);
-static int64_t ngx_rtprop_shm_stat_used(ngx_rtprop_worker_t *worker);
-static int64_t ngx_rtprop_shm_stat_total(ngx_rtprop_worker_t *worker);
 
 
 ngx_rtprop_stat_desc_t  ngx_rtprop_shm_stats[] = {
@@ -54,14 +52,6 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_shm_stats[] = {
       ngx_string("Scheduled jobs that are not finished."),
       NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },
 
-    { ngx_string("rtprop_zone_bytes_used"),
-      ngx_string("Octets of the zone's blocks in use."),
-      NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },
-
-    { ngx_string("rtprop_zone_bytes_total"),
-      ngx_string("Octets of the zone for blocks."),
-      NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },
-
     { ngx_null_string, ngx_null_string,
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 }
 };
@@ -89,10 +79,6 @@ ngx_rtprop_shm_stat_sources(ngx_rtprop_shm_t *shm)
                            ngx_rtprop_shm_stat_events);
     ngx_rtprop_stat_source(worker, &stats[NGX_RTPROP_SHM_STAT_WAITING],
                            ngx_rtprop_shm_stat_waiting);
-    ngx_rtprop_stat_source(worker, &stats[NGX_RTPROP_SHM_STAT_USED],
-                           ngx_rtprop_shm_stat_used);
-    ngx_rtprop_stat_source(worker, &stats[NGX_RTPROP_SHM_STAT_TOTAL],
-                           ngx_rtprop_shm_stat_total);
 }
 
 
@@ -123,26 +109,4 @@ static int64_t
 ngx_rtprop_shm_stat_waiting(ngx_rtprop_worker_t *worker)
 {
     return ngx_rtprop_shm_root(worker)->jobs;
-}
-
-
-static int64_t
-ngx_rtprop_shm_stat_used(ngx_rtprop_worker_t *worker)
-{
-    size_t  used, total;
-
-    ngx_rtprop_zone_usage(worker->zone, &used, &total);
-
-    return used;
-}
-
-
-static int64_t
-ngx_rtprop_shm_stat_total(ngx_rtprop_worker_t *worker)
-{
-    size_t  used, total;
-
-    ngx_rtprop_zone_usage(worker->zone, &used, &total);
-
-    return total;
 }
