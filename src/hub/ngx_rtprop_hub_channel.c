@@ -10,6 +10,7 @@
 
 
 #define NGX_RTPROP_HUB_BUCKETS  1024
+#define NGX_RTPROP_HUB_SUBS     1000    /* of one session */
 
 
 typedef struct {
@@ -26,6 +27,7 @@ static void ngx_rtprop_hub_grow(ngx_rtprop_hub_t *hub);
 static ngx_uint_t ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s);
 static ngx_rtprop_sub_t *ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *name);
+static ngx_uint_t ngx_rtprop_hub_is_full(ngx_rtprop_session_t *s);
 static void ngx_rtprop_hub_joined(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join);
 static void ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub,
@@ -359,6 +361,11 @@ ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
         join->done(join);
         return;
 
+    } else if (ngx_rtprop_hub_is_full(s)) {
+        join->history.op.rc = NGX_BUSY;
+        join->done(join);
+        return;
+
     } else {
         join->sub = ngx_rtprop_hub_sub_create(hub, s, &join->history.channel);
 
@@ -373,6 +380,25 @@ ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
     }
 
     hub->engine->history(hub->engine, &join->history);
+}
+
+
+static ngx_uint_t
+ngx_rtprop_hub_is_full(ngx_rtprop_session_t *s)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&s->subs);
+         q != ngx_queue_sentinel(&s->subs);
+         q = ngx_queue_next(q))
+    {
+        n++;
+    }
+
+    return n >= NGX_RTPROP_HUB_SUBS;
 }
 
 

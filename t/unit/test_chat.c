@@ -95,28 +95,6 @@ conversation(void)
 }
 
 
-static int
-reads(json_t *doc, const char *user, uint64_t id)
-{
-    rtprop_str_t  u;
-
-    u = str(user);
-
-    return rtprop_chat_read(doc, &u, id, NOW);
-}
-
-
-static uint64_t
-mark(json_t *doc, const char *user)
-{
-    rtprop_str_t  u;
-
-    u = str(user);
-
-    return rtprop_chat_mark(doc, &u);
-}
-
-
 static void
 test_participants(void)
 {
@@ -199,56 +177,26 @@ static void
 test_reading(void)
 {
     size_t         i;
-    char           name[16];
-    json_t        *marks, *again;
     uint64_t       id;
-    rtprop_str_t   s, text;
-
-    static const char  *broken[] = {
-        "[]", "1", "{", "{\"a\":1}", "{\"a\":[1]}", "{\"a\":[1,\"x\"]}",
-    };
+    rtprop_str_t   s;
 
     static const char  *bad[] = {
         "", "0", "07", "-1", "1.0", " 1", "1 ", "x", "0x1",
         "12345678901234567890", "99999999999999999999999999999999999999",
     };
 
-    marks = rtprop_chat_marks(NULL, 0);
+    s = str("");
+    ok(rtprop_chat_mark(&s) == 0, "at first nothing is read");
+    is_int(rtprop_chat_read(&s, 20), RTPROP_OK, "then a message is");
 
-    is_int(mark(marks, "ben"), 0, "at first nothing is read");
-    is_int(reads(marks, "ben", 20), RTPROP_OK, "a message is");
-    is_int(mark(marks, "ben"), 20, "and marked");
-    is_int(reads(marks, "ben", 20), RTPROP_AGAIN, "marked again: no change");
-    is_int(reads(marks, "ben", 19), RTPROP_AGAIN, "a mark never goes back");
-    is_int(mark(marks, "ben"), 20, "it stands");
-    is_int(reads(marks, "ben", 21), RTPROP_OK, "it goes on");
-    is_int(mark(marks, "anna"), 0, "others have their own");
+    s = str("20");
+    ok(rtprop_chat_mark(&s) == 20, "which is marked");
+    is_int(rtprop_chat_read(&s, 20), RTPROP_AGAIN, "marked again: no change");
+    is_int(rtprop_chat_read(&s, 19), RTPROP_AGAIN, "a mark never goes back");
+    is_int(rtprop_chat_read(&s, 21), RTPROP_OK, "it goes on");
 
-    rtprop_json_dump(marks, &text);
-    again = rtprop_chat_marks(text.data, text.len);
-    ok(json_equal(marks, again), "marks are read again");
-    free(text.data);
-    json_decref(again);
-
-    for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-        ok(rtprop_chat_marks((const unsigned char *) broken[i],
-                             strlen(broken[i]))
-           == NULL, "'%s' are none", broken[i]);
-    }
-
-    for (i = 1; i < RTPROP_CHAT_MARKS; i++) {
-        sprintf(name, "u%zu", i);
-        reads(marks, name, i + 100);
-    }
-
-    is_int(json_object_size(marks), RTPROP_CHAT_MARKS, "there is a bound");
-    is_int(reads(marks, "u1", 5000), RTPROP_OK, "who is in it goes on");
-    is_int(mark(marks, "ben"), 21, "and displaces nobody");
-    is_int(reads(marks, "new", 5000), RTPROP_OK, "another one");
-    is_int(json_object_size(marks), RTPROP_CHAT_MARKS, "has a place");
-    is_int(mark(marks, "ben"), 0, "of who has read the least");
-    is_int(mark(marks, "u2"), 102, "and of nobody else");
-    json_decref(marks);
+    s = str("x");
+    ok(rtprop_chat_mark(&s) == 0, "what is no mark is none");
 
     s = str("1234567890123456789");
     is_int(rtprop_chat_message_id(&s, &id), RTPROP_OK, "an id is a number");

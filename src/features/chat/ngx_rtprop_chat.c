@@ -74,6 +74,26 @@ ngx_rtprop_chat_person(rtprop_identity_t *user, ngx_rtprop_sub_t *sub,
 }
 
 
+ngx_int_t
+ngx_rtprop_chat_key(ngx_pool_t *pool, const char *what, ngx_str_t *user,
+    ngx_str_t *channel, ngx_str_t *key)
+{
+    key->data = ngx_pnalloc(pool, ngx_strlen(what) + 3 + NGX_INT_T_LEN
+                                  + user->len + channel->len);
+    if (key->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the length, since ids may have colons */
+
+    key->len = ngx_sprintf(key->data, "%s:%uz:%V:%V", what, user->len, user,
+                           channel)
+               - key->data;
+
+    return NGX_OK;
+}
+
+
 /* ------------------------------------------------------------------ send */
 
 void
@@ -210,23 +230,18 @@ ngx_rtprop_chat_sent(ngx_rtprop_op_t *op)
 static ngx_int_t
 ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m)
 {
-    u_char            *p;
     ngx_str_t          user;
     ngx_rtprop_cmd_t  *cmd;
 
     cmd = m->cmd;
     user = ngx_rtprop_chat_str(m->message.from.id);
 
-    p = ngx_pnalloc(cmd->pool, sizeof("sent:::") + NGX_INT_T_LEN + user.len
-                               + m->event.channel.len);
-    if (p == NULL) {
+    if (ngx_rtprop_chat_key(cmd->pool, NGX_RTPROP_CHAT_SENT, &user,
+                            &m->event.channel, &m->once.state.key)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    m->once.state.key.data = p;
-    m->once.state.key.len = ngx_sprintf(p, "sent:%uz:%V:%V", user.len, &user,
-                                        &m->event.channel)
-                            - p;
 
     m->once.state.op.pool = cmd->pool;
     m->once.state.ttl = RTPROP_CHAT_SENT_MS;
@@ -320,6 +335,7 @@ ngx_rtprop_chat_ack(ngx_rtprop_chat_send_t *m)
 void
 ngx_rtprop_chat_mark_read(ngx_rtprop_cmd_t *cmd)
 {
+    ngx_str_t                user;
     ngx_rtprop_hub_t        *hub;
     ngx_rtprop_chat_read_t  *r;
 
@@ -356,14 +372,19 @@ ngx_rtprop_chat_mark_read(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
-    if (ngx_rtprop_hub_channel_name(cmd->pool, NGX_RTPROP_CHAT_MARKS,
-                                    &r->event.channel, &r->update.state.key)
+    user = ngx_rtprop_user_id(cmd->user);
+
+    if (ngx_rtprop_chat_key(cmd->pool, NGX_RTPROP_CHAT_MARK, &user,
+                            &r->event.channel, &r->update.state.key)
         != NGX_OK)
     {
         ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
         return;
     }
 
+    /* what is older than the history counts as unread, marked or not */
+
+    r->update.state.ttl = cmd->worker->conf->history_age * 1000;
     r->update.state.op.pool = cmd->pool;
     r->update.apply = ngx_rtprop_chat_read_apply;
     r->update.done = ngx_rtprop_chat_read_done;
@@ -377,30 +398,21 @@ static ngx_int_t
 ngx_rtprop_chat_read_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
     uint64_t version, int64_t now)
 {
-    int                      rc;
-    json_t                  *marks;
-    rtprop_str_t             user;
+    rtprop_str_t             mark;
     ngx_rtprop_chat_read_t  *r;
 
     r = update->data;
-    user = rtprop_identity_id(r->cmd->user);
-    marks = rtprop_chat_marks(text->data, text->len);
+    mark = ngx_rtprop_chat_pure(text);
 
-    rc = marks ? rtprop_chat_read(marks, &user, r->message_id, now)
-               : RTPROP_ERROR;
-
-    if (rc != RTPROP_OK) {
-        json_decref(marks);
-        return rc == RTPROP_AGAIN ? NGX_DONE : NGX_ERROR;
+    if (rtprop_chat_read(&mark, r->message_id) != RTPROP_OK) {
+        return NGX_DONE;
     }
 
-    if (ngx_rtprop_hub_dump(update->state.op.pool, marks, &update->value)
-        != NGX_OK
-        || ngx_rtprop_chat_read_event(r, now) != NGX_OK)
-    {
+    if (ngx_rtprop_chat_read_event(r, now) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    update->value = r->message;
     update->events = &r->event;
     update->nevents = 1;
 

@@ -115,9 +115,19 @@ void ngx_rtprop_chat_stop_typing(ngx_rtprop_chat_conf_t *conf,
 void ngx_rtprop_chat_index(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     ngx_str_t *id, json_t *name);
 
-/* Documents: when a user was last seen, ms as text; read marks of a channel. */
-#define NGX_RTPROP_CHAT_SEEN   "seen"
-#define NGX_RTPROP_CHAT_MARKS  "marks"
+/* Document "seen:{user}": when a user was last seen, ms as text. */
+#define NGX_RTPROP_CHAT_SEEN  "seen"
+
+/*
+ * Key of a document of one user and one channel, in pool: his read mark, what
+ * he has sent lately, what he has been told of its delivery.
+ */
+#define NGX_RTPROP_CHAT_MARK  "mark"
+#define NGX_RTPROP_CHAT_SENT  "sent"
+#define NGX_RTPROP_CHAT_GOT   "got"
+
+ngx_int_t ngx_rtprop_chat_key(ngx_pool_t *pool, const char *what,
+    ngx_str_t *user, ngx_str_t *channel, ngx_str_t *key);
 
 
 static inline ngx_str_t

@@ -25,7 +25,7 @@ typedef struct {
     ngx_rtprop_update_t         update;
     ngx_rtprop_history_t        newest;
     ngx_rtprop_presence_t       presence;
-    ngx_rtprop_state_t          marks;
+    ngx_rtprop_state_t          marked;
     ngx_rtprop_cmd_t           *cmd;
     ngx_rtprop_resume_t        *resume;     /* NULL: chat:join */
     ngx_str_t                   id;
@@ -54,7 +54,7 @@ static json_t *ngx_rtprop_chat_join_self(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_snapshot(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op);
-static void ngx_rtprop_chat_join_marks(ngx_rtprop_chat_join_t *j);
+static void ngx_rtprop_chat_join_mark(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_marked(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_join_count(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_counted(ngx_rtprop_op_t *op);
@@ -365,7 +365,7 @@ ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j)
     rtprop_chat_person_t   person;
 
     if (j->join.had) {
-        ngx_rtprop_chat_join_marks(j);
+        ngx_rtprop_chat_join_mark(j);
         return;
     }
 
@@ -411,23 +411,26 @@ ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op)
         return;
     }
 
-    ngx_rtprop_chat_join_marks(j);
+    ngx_rtprop_chat_join_mark(j);
 }
 
 
 /* ----------------------------------------------------------------- known */
 
 static void
-ngx_rtprop_chat_join_marks(ngx_rtprop_chat_join_t *j)
+ngx_rtprop_chat_join_mark(ngx_rtprop_chat_join_t *j)
 {
+    ngx_str_t             user;
     ngx_rtprop_engine_t  *e;
 
-    j->marks.op.done = ngx_rtprop_chat_join_marked;
-    j->marks.op.data = j;
-    j->marks.op.pool = j->cmd->pool;
+    user = ngx_rtprop_user_id(j->cmd->user);
 
-    if (ngx_rtprop_hub_channel_name(j->cmd->pool, NGX_RTPROP_CHAT_MARKS,
-                                    &j->join.history.channel, &j->marks.key)
+    j->marked.op.done = ngx_rtprop_chat_join_marked;
+    j->marked.op.data = j;
+    j->marked.op.pool = j->cmd->pool;
+
+    if (ngx_rtprop_chat_key(j->cmd->pool, NGX_RTPROP_CHAT_MARK, &user,
+                            &j->join.history.channel, &j->marked.key)
         != NGX_OK)
     {
         ngx_rtprop_chat_join_count(j);
@@ -435,7 +438,7 @@ ngx_rtprop_chat_join_marks(ngx_rtprop_chat_join_t *j)
     }
 
     e = j->cmd->worker->engine;
-    e->state_get(e, &j->marks);
+    e->state_get(e, &j->marked);
 }
 
 
@@ -444,14 +447,11 @@ ngx_rtprop_chat_join_marked(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_chat_join_t *j = op->data;
 
-    json_t        *marks;
-    rtprop_str_t   user;
+    rtprop_str_t  mark;
 
     if (op->rc == NGX_OK) {
-        user = rtprop_identity_id(j->cmd->user);
-        marks = rtprop_chat_marks(j->marks.value.data, j->marks.value.len);
-        j->mark = rtprop_chat_mark(marks, &user);
-        json_decref(marks);
+        mark = ngx_rtprop_chat_pure(&j->marked.value);
+        j->mark = rtprop_chat_mark(&mark);
     }
 
     ngx_rtprop_chat_join_count(j);

@@ -1,7 +1,7 @@
 /*
  * chat:delivered: an author hears, once, that a message has reached somebody.
  *
- * The document "got:{author}:{channel}" holds the epoch and the offset up to
+ * A document of each author and channel holds the epoch and the offset up to
  * which that was told.  It is raised in the step that publishes the news, so
  * of several workers that deliver at the same time one tells.  Who sends has
  * got all that was sent before, so what lies below was delivered, too.
@@ -157,29 +157,28 @@ static ngx_int_t
 ngx_rtprop_chat_receipt_names(ngx_rtprop_chat_receipt_t *r, ngx_str_t *channel,
     ngx_str_t *user, ngx_str_t *author)
 {
-    u_char      *p;
+    ngx_str_t   *key;
     ngx_pool_t  *pool;
 
     pool = r->update.state.op.pool;
+    key = &r->update.state.key;
 
-    p = ngx_pnalloc(pool, sizeof("got::") + author->len + channel->len);
+    r->user.len = user->len;
     r->user.data = ngx_pstrdup(pool, user);
 
-    if (p == NULL || r->user.data == NULL
+    if (r->user.data == NULL
         || ngx_rtprop_hub_channel_name(pool, "user", author, &r->author)
+           != NGX_OK
+        || ngx_rtprop_chat_key(pool, NGX_RTPROP_CHAT_GOT, author, channel, key)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    r->user.len = user->len;
-    r->update.state.key.data = p;
-    r->update.state.key.len = ngx_sprintf(p, "got:%V:%V", author, channel) - p;
-
     /* the key ends with the channel, which ends with the id */
 
     ngx_rtprop_hub_channel_id(channel, &r->id);
-    r->id.data = p + r->update.state.key.len - r->id.len;
+    r->id.data = key->data + key->len - r->id.len;
 
     return NGX_OK;
 }

@@ -30,7 +30,6 @@
 #define RTPROP_CHAT_NAME_LEN       800      /* bytes */
 #define RTPROP_CHAT_TITLE_LEN      1000     /* bytes */
 #define RTPROP_CHAT_SHOWN          100      /* participants in chat:joined */
-#define RTPROP_CHAT_MARKS          2000     /* of a conversation */
 
 #define RTPROP_CHAT_SENT           32       /* client_message_ids remembered */
 #define RTPROP_CHAT_SENT_MS        600000   /* and for how long */
@@ -143,23 +142,14 @@ json_t *rtprop_chat_resource(const json_t *doc, const rtprop_str_t *id,
 int rtprop_chat_message_id(const rtprop_str_t *text, uint64_t *id);
 
 /*
- * Read marks are a document of their own, {user: [message id, read_at]}.
- * rtprop_chat_marks() reads and checks it (len 0: nobody has read anything).
- * Returns a new reference, or NULL when it is none, or without memory.
+ * A read mark is the id, as text, of the message up to which a user has read in
+ * a conversation.  rtprop_chat_mark() gives it; 0: none.
+ *
+ * rtprop_chat_read(): RTPROP_OK when the mark moves to this message;
+ * RTPROP_AGAIN when it stands there or further: a mark never goes back.
  */
-json_t *rtprop_chat_marks(const unsigned char *text, size_t len);
-
-/*
- * Marks all up to a message as read by the user; a mark never goes back.
- * RTPROP_OK when it has moved; RTPROP_AGAIN when it stood there or further
- * (unchanged); RTPROP_ERROR without memory.  Past RTPROP_CHAT_MARKS users the
- * one whose mark is the oldest is forgotten.
- */
-int rtprop_chat_read(json_t *marks, const rtprop_str_t *user, uint64_t id,
-    int64_t now);
-
-/* The message up to which the user has read; 0: none. */
-uint64_t rtprop_chat_mark(const json_t *marks, const rtprop_str_t *user);
+uint64_t rtprop_chat_mark(const rtprop_str_t *text);
+int rtprop_chat_read(const rtprop_str_t *text, uint64_t id);
 
 /*
  * Checks what a message says: content is 1 to RTPROP_CHAT_CONTENT characters

@@ -7,111 +7,25 @@
 #include <stdio.h>
 
 
-static void rtprop_chat_forget(json_t *marks);
 static int rtprop_chat_sent_line(rtprop_str_t *text,
     rtprop_chat_message_t *m);
 
 
-/* ----------------------------------------------------------------- marks */
-
-json_t *
-rtprop_chat_marks(const unsigned char *text, size_t len)
+uint64_t
+rtprop_chat_mark(const rtprop_str_t *text)
 {
-    void        *iter;
-    json_t      *marks, *mark;
-    const char  *err;
+    uint64_t  id;
 
-    if (len == 0) {
-        return json_object();
-    }
-
-    marks = rtprop_json_load(text, len, 3, &err);
-
-    if (!json_is_object(marks)) {
-        json_decref(marks);
-        return NULL;
-    }
-
-    for (iter = json_object_iter(marks);
-         iter;
-         iter = json_object_iter_next(marks, iter))
-    {
-        mark = json_object_iter_value(iter);
-
-        if (!json_is_integer(json_array_get(mark, 0))
-            || !json_is_integer(json_array_get(mark, 1)))
-        {
-            json_decref(marks);
-            return NULL;
-        }
-    }
-
-    return marks;
+    return rtprop_chat_message_id(text, &id) == RTPROP_OK ? id : 0;
 }
 
 
 int
-rtprop_chat_read(json_t *marks, const rtprop_str_t *user, uint64_t id,
-    int64_t now)
+rtprop_chat_read(const rtprop_str_t *text, uint64_t id)
 {
-    uint64_t   old;
-
-    old = rtprop_chat_mark(marks, user);
-
-    if (id <= old) {
-        return RTPROP_AGAIN;
-    }
-
-    if (old == 0 && json_object_size(marks) >= RTPROP_CHAT_MARKS) {
-        rtprop_chat_forget(marks);
-    }
-
-    return json_object_setn_new(marks, (char *) user->data, user->len,
-                                json_pack("[I, I]", (json_int_t) id,
-                                          (json_int_t) now))
-           == 0 ? RTPROP_OK : RTPROP_ERROR;
+    return id > rtprop_chat_mark(text) ? RTPROP_OK : RTPROP_AGAIN;
 }
 
-
-static void
-rtprop_chat_forget(json_t *marks)
-{
-    void        *iter;
-    json_int_t   id, least;
-    const char  *user;
-
-    user = NULL;
-    least = 0;
-
-    for (iter = json_object_iter(marks);
-         iter;
-         iter = json_object_iter_next(marks, iter))
-    {
-        id = json_integer_value(json_array_get(json_object_iter_value(iter),
-                                               0));
-
-        if (user == NULL || id < least) {
-            user = json_object_iter_key(iter);
-            least = id;
-        }
-    }
-
-    (void) json_object_del(marks, user);
-}
-
-
-uint64_t
-rtprop_chat_mark(const json_t *marks, const rtprop_str_t *user)
-{
-    json_t  *mark;
-
-    mark = json_object_getn(marks, (char *) user->data, user->len);
-
-    return (uint64_t) json_integer_value(json_array_get(mark, 0));
-}
-
-
-/* ------------------------------------------------------------------ sent */
 
 int
 rtprop_chat_sent_find(const rtprop_str_t *text, rtprop_chat_message_t *m,
