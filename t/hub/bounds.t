@@ -11,7 +11,8 @@ use RTProp::Test;
 
 my $nginx = rtprop_nginx(location => 'rtprop_rate other off;');
 my @ids = map { "c$_" } 1 .. 1000;
-my $ann = client(user => 'ann', claims => { conversations => \@ids });
+conversation($_, 'ann') for @ids;
+my $ann = client(user => 'ann');
 
 for my $round (0 .. 9) {
     my @part = @ids[$round * 100 .. $round * 100 + 99];
