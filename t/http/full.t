@@ -35,6 +35,9 @@ my $again = publish('key-0');
 is($again->{headers}{'idempotency-replayed'}, 'true', 'the first key is kept');
 is_deeply($again->{json}, $first->{json}, 'with its answer');
 
-is(http()->get('/health')->{status}, 200, 'the server is in health');
+my $health = http()->get('/health');
+is($health->{status}, 200, 'the server serves');
+is($health->{json}{status}, 'degraded', 'with less than all it should');
+is($health->{json}{engine}{status}, 'full', 'and says why');
 
 done_testing();

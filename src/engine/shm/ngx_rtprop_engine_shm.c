@@ -295,6 +295,8 @@ ngx_rtprop_shm_full(ngx_rtprop_shm_t *shm)
 {
     ngx_rtprop_shm_bump(shm, NGX_RTPROP_SHM_STAT_FULL, 1);
 
+    shm->root->full = ngx_time();
+
     if (ngx_time() - shm->full < NGX_RTPROP_SHM_FULL) {
         return;
     }
@@ -374,7 +376,9 @@ ngx_rtprop_shm_published(ngx_rtprop_shm_t *shm, ngx_uint_t n)
 static const char *
 ngx_rtprop_shm_status(ngx_rtprop_engine_t *e)
 {
-    return "ok";
+    ngx_rtprop_shm_t *shm = e->data;
+
+    return ngx_time() - shm->root->full < NGX_RTPROP_SHM_FULL ? "full" : "ok";
 }
 
 

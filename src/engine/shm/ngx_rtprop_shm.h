@@ -195,7 +195,8 @@ typedef struct {
     /* octets since the ring began; see ngx_rtprop_shm_ipc.c */
     uint64_t                  ring_size;
     uint64_t                  written;
-    u_char                    pad[64];
+    volatile int64_t          full;        /* s: when room was last missing */
+    u_char                    pad[56];
     volatile uint64_t         head;
     volatile uint64_t         reserved;
     u_char                    pad2[64];
