@@ -260,7 +260,7 @@ ngx_rtprop_ws_waiting(ngx_rtprop_ws_t *ws)
 
 /* -------------------------------------------------------------- worker --- */
 
-/* The location "rtprop echo" and the counters.  For preconfiguration. */
+/* The counters.  For preconfiguration. */
 ngx_int_t ngx_rtprop_ws_preconfiguration(ngx_conf_t *cf);
 
 /* Makes worker->ws: read buffer, timer wheel.  For init_process. */

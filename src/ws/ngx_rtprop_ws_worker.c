@@ -5,9 +5,6 @@
 #include "ws/ngx_rtprop_ws_worker.h"
 
 
-static ngx_str_t  ngx_rtprop_ws_echo_name = ngx_string("echo");
-
-
 ngx_rtprop_stat_desc_t  ngx_rtprop_ws_stats[] = {
     { ngx_string("rtprop_ws_connections"),
       ngx_string("WebSocket connections, closing ones included."),
@@ -58,17 +55,6 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_ws_stats[] = {
 ngx_int_t
 ngx_rtprop_ws_preconfiguration(ngx_conf_t *cf)
 {
-    ngx_rtprop_location_t  echo;
-
-    ngx_memzero(&echo, sizeof(ngx_rtprop_location_t));
-
-    echo.name = ngx_rtprop_ws_echo_name;
-    echo.handler = ngx_rtprop_ws_echo_handler;
-
-    if (ngx_rtprop_location_add(cf, &echo) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     return ngx_rtprop_stat_add(cf, ngx_rtprop_ws_stats);
 }
 

@@ -119,6 +119,7 @@ is_deeply([sort keys %directive], [sort @known], 'each directive is here');
 
 refused('location', 'rtprop nativ;',
         qr/unknown word "nativ" in "rtprop", it must be one of .*"echo"/);
+refused('location', 'rtprop nativ;', qr/one of (?!.*("\w+").*\1).*"native"/);
 refused('location', "rtprop $_;", qr{unknown word "$_" in "rtprop"})
     for qw(Native shm);
 
