@@ -15,13 +15,13 @@ const signs = {
 };
 
 const reasons = {
-    offline: 'You are offline. This page goes on by itself as soon as the'
-             + ' network is back; what you write until then is sent then.',
+    offline: 'You are offline. What you write is kept, and sent when the'
+             + ' network is back.',
     closed: 'The server has ended this session.'
 };
 
-const DOWN = 'The server cannot be reached just now. What you see may be old;'
-             + ' what you write is kept and sent as soon as it is back.';
+const DOWN = 'The server cannot be reached. What you write is kept, and sent'
+             + ' when it is back.';
 
 
 export function showConnection(client) {

@@ -1,7 +1,7 @@
 /* The demo page while nginx reloads, loses workers, stops, or is out of reach. */
 
 import { suite } from './run.mjs';
-import { id, visitors } from './lib/visitors.mjs';
+import { id, visitors, PHONE } from './lib/visitors.mjs';
 
 
 await suite(async (t) => {
@@ -168,6 +168,9 @@ await suite(async (t) => {
             `${id('outage-text')} >> text=cannot be reached`);
         await say(ann, 'Is anybody there?');
         await tick(ann, 'Is anybody there?', 'queued');
+        await cid.setViewportSize(PHONE);
+        t.is(await cid.evaluate(() => document.documentElement.scrollWidth),
+             PHONE.width, 'on a phone, too');
     });
 
     await t.test('one that starts empty is furnished again', async () => {
