@@ -41,6 +41,14 @@ const defaults = {
 };
 
 
+/*
+ * Failures that a connection leaves to count which was open, though not for
+ * long: the next delay is 4 s at most, not the half minute of a server that
+ * never answers.
+ */
+const SHAKY = 3;
+
+
 export class Client extends Emitter {
     #conf;
     #url;
@@ -270,6 +278,7 @@ export class Client extends Emitter {
             if (generation === this.#generation
                 && this.#state === 'resuming')
             {
+                this.#attempt = Math.min(this.#attempt, SHAKY);
                 this.#become('open');
                 this.#requests.flush();
                 this.emit('connection:open', { sessionId: this.#session,

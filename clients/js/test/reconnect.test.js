@@ -75,14 +75,39 @@ test('a welcome alone does not reset: a server that drops us at once',
     r.client.on('connection:close', (c) => delays.push(c.delay));
     await r.up();
 
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 6; i++) {
         r.ws.end(1011);
         await r.timers.advance(delays.at(-1));
         r.ws.welcome();
         await settle();
     }
 
-    assert.deepEqual(delays, [275, 525, 1025]);
+    assert.deepEqual(delays, [275, 525, 1025, 2025, 2025, 2025],
+                     'but one that lets us in is not waited for long');
+});
+
+test('offline by the browser: the connection has two seconds to answer',
+     async () => {
+    const heard = new Map();
+    const env = { navigator: { onLine: true },
+                  addEventListener: (name, fn) => heard.set(name, fn),
+                  removeEventListener: () => {} };
+    const r = rig({ events: env });
+
+    await r.up();
+    r.ws.say({ type: 'pong', payload: {} });
+    env.navigator.onLine = false;
+    heard.get('offline')();
+    await r.timers.advance(1999);
+    assert.equal(r.client.state, 'open');
+    await r.timers.advance(1);
+    assert.equal(r.client.state, 'offline');
+    env.navigator.onLine = true;
+    heard.get('online')();
+    await settle();
+    r.ws.welcome();
+    await settle();
+    assert.equal(r.client.state, 'open');
 });
 
 test('kicked: stays away and says so', async () => {
