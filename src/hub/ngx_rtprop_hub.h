@@ -76,6 +76,7 @@ struct ngx_rtprop_sub_s {
     uint8_t                     user;       /* the feature's own bits */
     unsigned                    pending:1;  /* the join is under way */
     unsigned                    expelled:1; /* it ends as soon as it stands */
+    unsigned                    counted:1;  /* as subscriber in the engine */
 };
 
 

@@ -10,7 +10,6 @@
 
 
 #define NGX_RTPROP_HUB_BUCKETS  1024
-#define NGX_RTPROP_HUB_SUBS     1000    /* of one session */
 
 
 typedef struct {
@@ -27,7 +26,6 @@ static void ngx_rtprop_hub_grow(ngx_rtprop_hub_t *hub);
 static ngx_uint_t ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s);
 static ngx_rtprop_sub_t *ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *name);
-static ngx_uint_t ngx_rtprop_hub_is_full(ngx_rtprop_session_t *s);
 static void ngx_rtprop_hub_joined(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join);
 static void ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub,
@@ -286,7 +284,7 @@ ngx_rtprop_hub_sub_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 
     ch = sub->channel;
 
-    if (!sub->pending && ch->kind) {
+    if (sub->counted) {
         name.len = ch->name_len;
         name.data = ch->name;
         hub->engine->unsubscribe(hub->engine, &name, 1);
@@ -361,11 +359,6 @@ ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
         join->done(join);
         return;
 
-    } else if (ngx_rtprop_hub_is_full(s)) {
-        join->history.op.rc = NGX_BUSY;
-        join->done(join);
-        return;
-
     } else {
         join->sub = ngx_rtprop_hub_sub_create(hub, s, &join->history.channel);
 
@@ -380,25 +373,6 @@ ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
     }
 
     hub->engine->history(hub->engine, &join->history);
-}
-
-
-static ngx_uint_t
-ngx_rtprop_hub_is_full(ngx_rtprop_session_t *s)
-{
-    ngx_uint_t    n;
-    ngx_queue_t  *q;
-
-    n = 0;
-
-    for (q = ngx_queue_head(&s->subs);
-         q != ngx_queue_sentinel(&s->subs);
-         q = ngx_queue_next(q))
-    {
-        n++;
-    }
-
-    return n >= NGX_RTPROP_HUB_SUBS;
 }
 
 
@@ -476,6 +450,7 @@ ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub, ngx_rtprop_history_t *history)
 
     ch = sub->channel;
 
+    sub->counted = 1;
     sub->start = history->offset;
     sub->offset = history->offset;
 
@@ -594,6 +569,9 @@ ngx_rtprop_hub_user_join(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s)
 
     sub->kinds = NGX_RTPROP_SUB_ALL;
 
+    /* counted, so that the channel keeps its epoch for as long */
+
+    o->history.subscribe = 1;
     o->hub = hub;
     o->history.op.done = ngx_rtprop_hub_user_joined;
     o->history.op.data = o;
@@ -622,7 +600,12 @@ ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
 
     s = ngx_rtprop_hub_session(o->hub, &o->history.channel, o->session, &sub);
 
-    if (s == NULL || s->state != NGX_RTPROP_SESSION_OPEN) {
+    if (s == NULL) {
+        if (op->rc == NGX_OK) {
+            o->hub->engine->unsubscribe(o->hub->engine, &o->history.channel,
+                                        1);
+        }
+
         ngx_rtprop_hub_free_pool(o->hub, op->pool);
         return;
     }
@@ -631,6 +614,11 @@ ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
 
     if (op->rc == NGX_OK) {
         ngx_rtprop_hub_placed(sub, &o->history);
+    }
+
+    if (s->state != NGX_RTPROP_SESSION_OPEN) {
+        ngx_rtprop_hub_free_pool(o->hub, op->pool);
+        return;
     }
 
     pos.channel = o->history.channel;

@@ -26,8 +26,8 @@ ngx_rtprop_kind_t *ngx_rtprop_hub_kind(ngx_rtprop_main_conf_t *rmcf,
     ngx_str_t *name);
 
 /*
- * Unlinks and frees a subscription, counts it out in the engine (unless its
- * join is still under way), and frees the channel with the last one.
+ * Unlinks and frees a subscription, counts it out in the engine if it was
+ * counted in, and frees the channel with the last one.
  */
 void ngx_rtprop_hub_sub_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
 
