@@ -3,7 +3,8 @@
 # Runs each fuzz target over its seeds, then for FUZZ_SECONDS with inputs of its
 # own.  "make fuzz" gives more time and keeps what was found worth keeping in
 # build/fuzz/corpus, from where the next round goes on; the short round of "make
-# test" starts from the seeds alone.  FUZZ_TARGETS names some targets only.
+# test" starts from the seeds alone and takes the same way each time.
+# FUZZ_TARGETS names some targets only.
 #
 # What breaks a target is left in build/fuzz/found/<target>; once mended it
 # becomes a seed: t/fuzz/seeds/<target>.
@@ -59,6 +60,7 @@ sub fuzz {
 
     ($fine, $said) = run($program, "-max_total_time=$seconds", '-timeout=10',
                          '-rss_limit_mb=1024', '-reload=0',
+                         $keep ? () : '-seed=1',
                          '-artifact_prefix=' . abs_path($found) . '/',
                          '-dict=' . dictionary($target, $tmp),
                          $corpus, $seeds);
