@@ -20,7 +20,7 @@ typedef struct {
 static int rtprop_json_scan(rtprop_json_scan_t *scan);
 static size_t rtprop_json_scan_string(const rtprop_json_scan_t *scan,
     size_t pos);
-static size_t rtprop_json_number(const unsigned char *data, size_t len,
+static size_t rtprop_json_number(const rtprop_json_scan_t *scan, size_t pos,
     int *big);
 static json_t *rtprop_json_load_big(const rtprop_json_scan_t *scan,
     json_error_t *error);
@@ -28,6 +28,7 @@ static const char *rtprop_json_error(const json_error_t *error);
 
 
 static const char  rtprop_json_int64_max[] = "9223372036854775807";
+static const char  rtprop_json_int64_min[] = "9223372036854775808";
 
 
 json_t *
@@ -104,7 +105,7 @@ rtprop_json_scan(rtprop_json_scan_t *scan)
             depth--;
 
         } else if (ch >= '0' && ch <= '9') {
-            i += rtprop_json_number(scan->data + i, scan->len - i, &big) - 1;
+            i += rtprop_json_number(scan, i, &big) - 1;
             scan->big += big;
         }
     }
@@ -134,14 +135,21 @@ rtprop_json_scan_string(const rtprop_json_scan_t *scan, size_t pos)
 
 
 /*
- * Returns the length of the number that starts with the digit at data, and
- * whether it is an integer beyond 64 bits.
+ * Returns the length of the number that starts with the digit at pos, and
+ * whether it is, with the sign before it, an integer beyond 64 bits.
  */
 
 static size_t
-rtprop_json_number(const unsigned char *data, size_t len, int *big)
+rtprop_json_number(const rtprop_json_scan_t *scan, size_t pos, int *big)
 {
-    size_t  i, digits;
+    size_t                i, len, digits;
+    const char           *limit;
+    const unsigned char  *data;
+
+    data = scan->data + pos;
+    len = scan->len - pos;
+    limit = (pos && data[-1] == '-') ? rtprop_json_int64_min
+                                     : rtprop_json_int64_max;
 
     for (i = 0; i < len && data[i] >= '0' && data[i] <= '9'; i++) {
         /* void */
@@ -160,7 +168,7 @@ rtprop_json_number(const unsigned char *data, size_t len, int *big)
     *big = (i == digits
             && (digits > 19
                 || (digits == 19
-                    && memcmp(data, rtprop_json_int64_max, 19) > 0)));
+                    && memcmp(data, limit, 19) > 0)));
 
     return i;
 }
@@ -192,7 +200,7 @@ rtprop_json_load_big(const rtprop_json_scan_t *scan, json_error_t *error)
             n += (i + n < scan->len);
 
         } else if (scan->data[i] >= '0' && scan->data[i] <= '9') {
-            n = rtprop_json_number(scan->data + i, scan->len - i, &big);
+            n = rtprop_json_number(scan, i, &big);
         }
 
         memcpy(dst, scan->data + i, n);

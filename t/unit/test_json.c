@@ -165,6 +165,12 @@ test_numbers(void)
            "99999999999999999999", "digits in a string stay");
     ok(json_is_real(json_array_get(json, 1)), "the integer is a real");
     json_decref(json);
+
+    json = load("[-9223372036854775808,-9223372036854775809]");
+    ok(json_integer_value(json_array_get(json, 0)) == INT64_MIN,
+       "-2^63 has 64 bits");
+    ok(json_is_real(json_array_get(json, 1)), "-2^63 - 1 has not");
+    json_decref(json);
 }
 
 
