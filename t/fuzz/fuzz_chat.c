@@ -3,7 +3,7 @@
  * of one, then what users do.
  *
  * Input: five texts, each ended by a NUL: the document, the resource, a message
- * {content, attachments}, the read marks, and what was sent last; then octets
+ * {content, attachments}, a read mark, and what was sent last; then octets
  * of actions.
  */
 
@@ -133,8 +133,10 @@ admit(json_t *doc, const rtprop_str_t *who)
 }
 
 
+/* A mark is what is kept of one that was moved, or whatever was kept. */
+
 static void
-mark(json_t *marks, const rtprop_str_t *who, const rtprop_str_t *text)
+mark(rtprop_str_t *kept, const rtprop_str_t *text)
 {
     int       rc;
     uint64_t  id, old;
@@ -145,13 +147,15 @@ mark(json_t *marks, const rtprop_str_t *who, const rtprop_str_t *text)
 
     must(id > 0, "an id counts from 1");
 
-    old = rtprop_chat_mark(marks, who);
-    rc = rtprop_chat_read(marks, who, id, NOW);
+    old = rtprop_chat_mark(kept);
+    rc = rtprop_chat_read(kept, id);
 
     must((rc == RTPROP_OK) == (id > old), "a mark never goes back");
-    must(rtprop_chat_mark(marks, who) == (id > old ? id : old),
-         "and goes where it is told");
-    must(json_object_size(marks) <= RTPROP_CHAT_MARKS, "not too many");
+
+    if (rc == RTPROP_OK) {
+        *kept = *text;
+        must(rtprop_chat_mark(kept) == id, "and goes where it is told");
+    }
 }
 
 
@@ -184,7 +188,7 @@ sent(rtprop_str_t *text, const rtprop_str_t *id, int64_t now)
 
 
 static void
-act(json_t *doc, json_t *marks, rtprop_str_t *last, fuzz_input_t *in)
+act(json_t *doc, rtprop_str_t *read, rtprop_str_t *last, fuzz_input_t *in)
 {
     unsigned      what;
     rtprop_str_t  who, text;
@@ -200,10 +204,7 @@ act(json_t *doc, json_t *marks, rtprop_str_t *last, fuzz_input_t *in)
         return;
 
     case 1:
-        if (marks != NULL && who.len) {
-            mark(marks, &who, &text);
-        }
-
+        mark(read, &text);
         return;
 
     default:
@@ -303,10 +304,10 @@ typing(fuzz_input_t *in)
 static void
 fuzz_one(fuzz_input_t *in)
 {
-    json_t        *doc, *body, *message, *marks;
+    json_t        *doc, *body, *message;
     unsigned       i;
     const char    *err;
-    rtprop_str_t   s, last;
+    rtprop_str_t   s, read, last;
 
     s = fuzz_until(in, '\0');
     doc = rtprop_chat_parse(s.data, s.len);
@@ -319,8 +320,7 @@ fuzz_one(fuzz_input_t *in)
     body = rtprop_json_load(s.data, s.len, 16, &err);
     s = fuzz_until(in, '\0');
     message = rtprop_json_load(s.data, s.len, 16, &err);
-    s = fuzz_until(in, '\0');
-    marks = rtprop_chat_marks(s.data, s.len);
+    read = fuzz_until(in, '\0');
     last = fuzz_until(in, '\0');
 
     if (doc != NULL) {
@@ -331,7 +331,7 @@ fuzz_one(fuzz_input_t *in)
         }
 
         for (i = 0; i < 16 && fuzz_left(in); i++) {
-            act(doc, marks, &last, in);
+            act(doc, &read, &last, in);
         }
 
         kept(doc);
@@ -343,5 +343,4 @@ fuzz_one(fuzz_input_t *in)
     json_decref(doc);
     json_decref(body);
     json_decref(message);
-    json_decref(marks);
 }

@@ -135,6 +135,25 @@ depth(json_t *json)
 }
 
 
+/* What jansson reads is refused for two reasons only. */
+
+static void
+refused(const rtprop_str_t *s, unsigned max)
+{
+    json_t        *plain;
+    json_error_t   error;
+
+    plain = json_loadb((char *) s->data, s->len,
+                       JSON_REJECT_DUPLICATES|JSON_DECODE_ANY, &error);
+
+    must(plain == NULL || depth(plain) > max
+         || memchr(s->data, '\0', s->len) != NULL,
+         "what is JSON and not too deep is read");
+
+    json_decref(plain);
+}
+
+
 static void
 fuzz_one(fuzz_input_t *in)
 {
@@ -152,6 +171,7 @@ fuzz_one(fuzz_input_t *in)
 
     if (json == NULL) {
         must(err && *err, "an error says what");
+        refused(&s, max);
         return;
     }
 

@@ -23,6 +23,8 @@
 static void
 value(const rtprop_field_t *f, const rtprop_value_t *v)
 {
+    int64_t  n;
+
     if (!v->set) {
         must(!(f->flags & RTPROP_FIELD_REQUIRED), "what is required is there");
         must(v->json == NULL && v->str.len == 0 && v->i == 0,
@@ -39,9 +41,9 @@ value(const rtprop_field_t *f, const rtprop_value_t *v)
         return;
 
     case RTPROP_FIELD_STRING:
-        must(f->max == 0
-             || ((int64_t) rtprop_utf8_length(v->str.data, v->str.len)
-                 <= f->max), "a string is not too long");
+        n = (int64_t) rtprop_utf8_length(v->str.data, v->str.len);
+        must(n >= f->min && (f->max == 0 || n <= f->max),
+             "a string in its bounds");
         return;
 
     case RTPROP_FIELD_MONEY:
@@ -188,6 +190,22 @@ answer(const rtprop_native_t *n)
 }
 
 
+/* Bounds hold for the id itself, not for the way it is written. */
+
+static void
+id(const rtprop_native_t *n)
+{
+    json_t  *json;
+
+    json = json_object_get(n->root, "id");
+
+    must(n->id.len <= RTPROP_NATIVE_ID_RAW, "an id of its length");
+    must(json_string_length(json) <= RTPROP_NATIVE_ID_MAX, "as it is, too");
+    must((n->id.len == 0) == (json == NULL || json_is_null(json)),
+         "an id that is there");
+}
+
+
 static void
 refusal(const rtprop_native_t *n)
 {
@@ -223,7 +241,7 @@ fuzz_one(fuzz_input_t *in)
     }
 
     must(n.type.len >= 1 && n.type.len <= RTPROP_NATIVE_TYPE_MAX, "a type");
-    must(n.id.len <= RTPROP_NATIVE_ID_RAW, "an id of its length");
+    id(&n);
 
     answer(&n);
 

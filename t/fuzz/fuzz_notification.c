@@ -172,6 +172,9 @@ fuzz_one(fuzz_input_t *in)
     s = fuzz_until(in, '\0');
     doc = rtprop_notification_parse((char *) s.data, s.len);
 
+    must(json_array_size(json_object_get(doc, "items"))
+         <= RTPROP_NOTIFICATION_KEPT, "not too many");
+
     if (doc == NULL) {
         doc = rtprop_notification_create();
     }

@@ -39,6 +39,24 @@ upper(const rtprop_str_t *s)
 }
 
 
+/* Octets between "://" and the port. */
+
+static size_t
+host_length(const rtprop_str_t *origin)
+{
+    size_t                n;
+    const unsigned char  *p;
+
+    p = memchr(origin->data, ':', origin->len);
+    p = p ? p + 3 : origin->data;
+    n = (size_t) (origin->data + origin->len - p);
+
+    return memchr(p, ':', n) ? (size_t) ((unsigned char *) memchr(p, ':', n)
+                                         - p)
+                             : n;
+}
+
+
 /* What must hold for one rule alone. */
 
 static void
@@ -77,7 +95,7 @@ alone(const rtprop_origin_rule_t *rule, const rtprop_origin_request_t *request,
          "case does not count");
 
     if (allowed && rule->kind == RTPROP_ORIGIN_BELOW) {
-        must(request->origin->len > rule->origin.host.len + 4,
+        must(host_length(request->origin) >= rule->origin.host.len + 2,
              "below a host is longer than the host");
     }
 }

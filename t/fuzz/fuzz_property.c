@@ -103,6 +103,8 @@ replace(json_t *doc, const json_t *body)
 
     } else {
         must(n <= RTPROP_PROPERTY_EVENTS, "two events at most");
+        must(json_integer_value(json_object_get(doc, "price")) >= 0,
+             "a price is not negative");
     }
 
     for (i = 0; i < n; i++) {

@@ -65,7 +65,8 @@ names(const rtprop_str_t *name)
     if (rtprop_publish_type_valid(&copy)) {
         must(copy.len >= 1 && copy.len <= RTPROP_PUBLISH_TYPE_MAX
              && memchr(copy.data, ' ', copy.len) == NULL
-             && memchr(copy.data, '"', copy.len) == NULL,
+             && memchr(copy.data, '"', copy.len) == NULL
+             && (copy.data[0] | 0x20) >= 'a' && (copy.data[0] | 0x20) <= 'z',
              "a type is a word");
     }
 }

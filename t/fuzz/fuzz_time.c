@@ -49,9 +49,10 @@ format(int64_t ms)
 static void
 fuzz_one(fuzz_input_t *in)
 {
-    int           year;
-    int64_t       ms, start;
-    rtprop_str_t  s;
+    int             year;
+    int64_t         ms, start;
+    rtprop_str_t    s;
+    unsigned char  *text;
 
     s = fuzz_rest(in);
     in->pos -= s.len;
@@ -69,6 +70,11 @@ fuzz_one(fuzz_input_t *in)
 
     must(ms >= RTPROP_TIME_MIN && ms <= RTPROP_TIME_MAX, "within the range");
     format(ms);
+
+    text = fuzz_room(RTPROP_TIME_LEN);
+    rtprop_time_format(ms, text);
+    must((s.data[s.len - 1] | 0x20) != 'z' || memcmp(text, s.data, 10) == 0,
+         "on the day that it names");
 
     /* an offset moves it by less than a day */
 
