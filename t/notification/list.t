@@ -124,7 +124,9 @@ for my $bad ({}, { all => false }, { id => [] }, { id => '' },
        'a bad payload');
 }
 
-for my $bad ({ limit => 0 }, { limit => 'x' }, { before => {} }, [1]) {
+for my $bad ({ limit => 0 }, { limit => 101 }, { limit => 'x' },
+             { before => {} }, [1])
+{
     $bob->send_json('notification:list', $bad, 'bad');
     is($bob->wait_for('error')->{payload}{code}, 'invalid_payload',
        'a bad list');

@@ -13,7 +13,7 @@ static ngx_int_t ngx_rtprop_notification_preconfiguration(ngx_conf_t *cf);
 
 static const rtprop_field_t  ngx_rtprop_notification_list_fields[] = {
     { "before", RTPROP_FIELD_ID, 0, 0, 0, NULL, NULL },
-    { "limit", RTPROP_FIELD_INT, 0, 1, RTPROP_INT_MAX, NULL, NULL },
+    { "limit", RTPROP_FIELD_INT, 0, 1, 100, NULL, NULL },
     NGX_RTPROP_NOTIFICATION_END
 };
 
