@@ -445,6 +445,8 @@ ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    ngx_rtprop_http_merge(cf, conf);
+
     ws = ngx_pcalloc(cf->pool, sizeof(ngx_rtprop_ws_conf_t));
 
     if (ws == NULL) {

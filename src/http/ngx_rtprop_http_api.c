@@ -412,3 +412,27 @@ ngx_rtprop_http_uptime(ngx_rtprop_worker_t *worker)
 
     return ngx_time() - hmcf->started;
 }
+
+
+void
+ngx_rtprop_http_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf)
+{
+    off_t                      max;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (conf->location->handler != ngx_rtprop_http_api_handler) {
+        return;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    max = conf->max_message * NGX_RTPROP_HTTP_BODY;
+
+    if (clcf->client_max_body_size) {
+        max = ngx_min(max, clcf->client_max_body_size);
+    }
+
+    if ((off_t) clcf->client_body_buffer_size < max) {
+        clcf->client_body_buffer_size = max;
+    }
+}

@@ -412,3 +412,18 @@ Connection: close
 [('^\{"code":"too_large","message":".+"\}$') x 2]
 --- error_log
 client intended to send too large chunked body
+
+
+
+=== TEST 20: a body that is allowed stays in memory
+--- http_config eval: $::http
+--- config eval: $::open
+--- request eval
+["PUT /api/conversations/big\n"
+ . '{"participants":["u1"],"title":"t","extra":"' . "x" x 300000 . '"}']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[201]
+--- no_error_log
+is buffered to a temporary file
