@@ -182,6 +182,9 @@ fuzz_one(fuzz_input_t *in)
 
     for (i = 0; i < r.n; i++) {
         rtprop_ws_handshake_header(&hs, &r.lines[i].name, &r.lines[i].value);
+
+        must(hs.nprotocols <= RTPROP_WS_LISTS
+             && hs.nextensions <= RTPROP_WS_LISTS, "not too many lists");
     }
 
     e = rtprop_ws_handshake_check(&hs, &r.method, r.http11);
