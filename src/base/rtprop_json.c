@@ -8,6 +8,9 @@
 #include <stdlib.h>
 
 
+#define RTPROP_JSON_DIGITS  300       /* below the largest double */
+
+
 typedef struct {
     const unsigned char  *data;
     size_t                len;
@@ -174,14 +177,17 @@ rtprop_json_number(const rtprop_json_scan_t *scan, size_t pos, int *big)
 }
 
 
-/* An exponent after each such integer makes it a real for jansson. */
+/*
+ * An exponent after each such integer makes it a real for jansson; of its
+ * digits as many are left as a double can count.
+ */
 
 static json_t *
 rtprop_json_load_big(const rtprop_json_scan_t *scan, json_error_t *error)
 {
     int             big;
     char           *copy, *dst;
-    size_t          i, n;
+    size_t          i, n, len;
     json_t         *json;
 
     copy = malloc(scan->len + 2 * scan->big);
@@ -203,8 +209,9 @@ rtprop_json_load_big(const rtprop_json_scan_t *scan, json_error_t *error)
             n = rtprop_json_number(scan, i, &big);
         }
 
-        memcpy(dst, scan->data + i, n);
-        dst += n;
+        len = (big && n > RTPROP_JSON_DIGITS) ? RTPROP_JSON_DIGITS : n;
+        memcpy(dst, scan->data + i, len);
+        dst += len;
 
         if (big) {
             *dst++ = 'e';

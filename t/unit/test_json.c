@@ -131,6 +131,7 @@ test_load(void)
 static void
 test_numbers(void)
 {
+    char      text[1000];
     json_t   *json;
     int64_t   n;
 
@@ -170,6 +171,13 @@ test_numbers(void)
     ok(json_integer_value(json_array_get(json, 0)) == INT64_MIN,
        "-2^63 has 64 bits");
     ok(json_is_real(json_array_get(json, 1)), "-2^63 - 1 has not");
+    json_decref(json);
+
+    snprintf(text, sizeof(text), "{\"a\":-%0900d}", 7);
+    memset(text + 6, '7', 899);
+    json = load(text);
+    is_int(rtprop_json_get_int(json, "a", &n), RTPROP_ERROR,
+           "an integer of 900 digits is a bad field, not a bad document");
     json_decref(json);
 }
 
