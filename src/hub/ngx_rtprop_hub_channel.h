@@ -26,6 +26,13 @@ ngx_rtprop_kind_t *ngx_rtprop_hub_kind(ngx_rtprop_main_conf_t *rmcf,
     ngx_str_t *name);
 
 /*
+ * Makes a subscription whose join is under way, and its channel if need be;
+ * NULL without memory, or if the name is too long.
+ */
+ngx_rtprop_sub_t *ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_session_t *s, ngx_str_t *name);
+
+/*
  * Unlinks and frees a subscription, counts it out in the engine if it was
  * counted in, and frees the channel with the last one.
  */

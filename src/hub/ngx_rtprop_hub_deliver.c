@@ -14,19 +14,6 @@
 
 
 #define NGX_RTPROP_HUB_BATCH   64       /* events that are sorted at once */
-#define NGX_RTPROP_HUB_REREAD  200      /* events of one re-read */
-
-
-/* One event of a batch, with the frames made of it so far. */
-
-typedef struct {
-    ngx_rtprop_event_t          *ev;
-    int32_t                      next;     /* of the same channel; -1 */
-    unsigned                     plain:1;  /* for all alike */
-    unsigned                     receipt:1;
-    ngx_rtprop_frame_t          *frames[NGX_RTPROP_VARIANTS];
-    ngx_rtprop_frame_t          *alts[NGX_RTPROP_VARIANTS];
-} ngx_rtprop_hub_item_t;
 
 
 typedef struct {
@@ -38,50 +25,26 @@ typedef struct {
 } ngx_rtprop_hub_batch_t;
 
 
-typedef struct {
-    ngx_rtprop_history_t         history;
-    ngx_rtprop_hub_t            *hub;
-} ngx_rtprop_hub_reread_t;
-
-
 static void ngx_rtprop_hub_batch(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_event_t *events, ngx_uint_t n);
 static void ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_event_t *ev);
 static ngx_int_t ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
-static void ngx_rtprop_hub_item_init(ngx_rtprop_hub_item_t *item,
-    ngx_rtprop_event_t *ev);
-static void ngx_rtprop_hub_item_free(ngx_rtprop_hub_item_t *item);
 static void ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_channel_t *ch);
 static ngx_rtprop_frame_t *ngx_rtprop_hub_joined_frame(
     ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch, ngx_uint_t variant);
 static void ngx_rtprop_hub_fan_out_to(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_sub_t *sub);
-static void ngx_rtprop_hub_item_send(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
 static ngx_rtprop_frame_t *ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub,
     ngx_rtprop_hub_item_t *item, ngx_rtprop_session_t *s);
-static void ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
 static ngx_uint_t ngx_rtprop_hub_concerns(ngx_rtprop_event_t *ev,
     ngx_rtprop_session_t *s, ngx_uint_t kinds);
-static ngx_uint_t ngx_rtprop_hub_is_user(ngx_str_t *user,
-    ngx_rtprop_session_t *s);
 static void ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev);
-static void ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
-static void ngx_rtprop_hub_kicked(ngx_rtprop_channel_t *ch, json_t *reason);
-static void ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_channel_t *ch, json_t *users);
-static void ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op);
-static void ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
-static void ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch);
 
 
-static ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[] = {
+ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[] = {
 
     { ngx_string("rtprop_hub_events_total"),
       ngx_string("Events that reached this instance's workers for delivery."),
@@ -101,11 +64,6 @@ static ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[] = {
 
     { ngx_null_string, ngx_null_string, 0, ngx_null_string, 0 }
 };
-
-#define ngx_rtprop_hub_stat_events      (&ngx_rtprop_hub_stats[0])
-#define ngx_rtprop_hub_stat_deliveries  (&ngx_rtprop_hub_stats[1])
-#define ngx_rtprop_hub_stat_rereads     (&ngx_rtprop_hub_stats[2])
-#define ngx_rtprop_hub_stat_latency     (&ngx_rtprop_hub_stats[3])
 
 
 ngx_int_t
@@ -288,7 +246,7 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 }
 
 
-static void
+void
 ngx_rtprop_hub_item_init(ngx_rtprop_hub_item_t *item, ngx_rtprop_event_t *ev)
 {
     ngx_memzero(item, sizeof(ngx_rtprop_hub_item_t));
@@ -302,7 +260,7 @@ ngx_rtprop_hub_item_init(ngx_rtprop_hub_item_t *item, ngx_rtprop_event_t *ev)
 }
 
 
-static void
+void
 ngx_rtprop_hub_item_free(ngx_rtprop_hub_item_t *item)
 {
     ngx_uint_t  i;
@@ -469,7 +427,7 @@ ngx_rtprop_hub_fan_out_to(ngx_rtprop_hub_batch_t *b, ngx_rtprop_sub_t *sub)
 }
 
 
-static void
+void
 ngx_rtprop_hub_item_send(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
     ngx_rtprop_sub_t *sub)
 {
@@ -529,7 +487,7 @@ ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
 
 /* Tells the kind of the first receiver, other than the author, that reads. */
 
-static void
+void
 ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
     ngx_rtprop_sub_t *sub)
 {
@@ -573,7 +531,7 @@ ngx_rtprop_hub_concerns(ngx_rtprop_event_t *ev, ngx_rtprop_session_t *s,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_rtprop_hub_is_user(ngx_str_t *user, ngx_rtprop_session_t *s)
 {
     return user->len && user->len == s->user->id_len
@@ -612,7 +570,7 @@ ngx_rtprop_hub_send_event(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub,
 }
 
 
-/* ------------------------------------------------------ all, and control */
+/* ------------------------------------------------------------------- all */
 
 static void
 ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev)
@@ -646,320 +604,4 @@ ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev)
     }
 
     ngx_rtprop_hub_item_free(&item);
-}
-
-
-static void
-ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
-    ngx_rtprop_event_t *ev)
-{
-    json_t  *payload;
-
-    payload = json_loadb((char *) ev->payload.data, ev->payload.len, 0, NULL);
-
-    if (payload == NULL) {
-        return;
-    }
-
-    if (ngx_strncmp(ev->type.data, NGX_RTPROP_CONTROL_KICK, ev->type.len)
-        == 0)
-    {
-        ngx_rtprop_hub_kicked(ch, json_object_get(payload, "reason"));
-
-    } else if (ngx_strncmp(ev->type.data, NGX_RTPROP_CONTROL_EXPEL,
-                           ev->type.len)
-               == 0)
-    {
-        ngx_rtprop_hub_expelled(hub, ch, json_object_get(payload, "users"));
-    }
-
-    json_decref(payload);
-}
-
-
-static void
-ngx_rtprop_hub_kicked(ngx_rtprop_channel_t *ch, json_t *reason)
-{
-    ngx_queue_t       *q;
-    ngx_rtprop_sub_t  *sub;
-
-    for (q = ngx_queue_head(&ch->subs);
-         q != ngx_queue_sentinel(&ch->subs);
-         q = ngx_queue_next(q))
-    {
-        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-
-        ngx_rtprop_session_close(sub->session, NGX_RTPROP_CLOSE_POLICY,
-                                 json_is_string(reason)
-                                 ? json_string_value(reason) : "kicked");
-    }
-}
-
-
-/* The channel stays until the loop is over: a count of its own holds it. */
-
-static void
-ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
-    json_t *users)
-{
-    size_t             i;
-    json_t            *user;
-    ngx_str_t          id;
-    ngx_queue_t       *q, *next;
-    ngx_rtprop_sub_t  *sub;
-
-    ch->nsubs++;
-
-    for (q = ngx_queue_head(&ch->subs);
-         q != ngx_queue_sentinel(&ch->subs);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-
-        json_array_foreach(users, i, user) {
-            id.data = (u_char *) json_string_value(user);
-            id.len = json_string_length(user);
-
-            if (!ngx_rtprop_hub_is_user(&id, sub->session)) {
-                continue;
-            }
-
-            if (sub->pending) {
-                sub->expelled = 1;
-
-            } else {
-                ngx_rtprop_hub_sub_leave(hub, sub);
-            }
-
-            break;
-        }
-    }
-
-    ch->nsubs--;
-    ngx_rtprop_hub_channel_release(hub, ch);
-}
-
-
-/* ----------------------------------------------------- reading once more */
-
-/* The ring was overrun or the engine was away: every channel may lack some. */
-
-void
-ngx_rtprop_hub_lost(ngx_rtprop_hub_t *hub)
-{
-    ngx_uint_t             i;
-    ngx_rtprop_channel_t  *ch, *next;
-
-    for (i = 0; i < hub->nbuckets; i++) {
-        for (ch = hub->buckets[i]; ch; ch = next) {
-            next = ch->next;
-
-            if (ch->epoch) {
-                ngx_rtprop_hub_reread(hub, ch, ch->offset);
-            }
-        }
-    }
-}
-
-
-void
-ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
-    uint64_t since)
-{
-    ngx_str_t                 name;
-    ngx_pool_t               *pool;
-    ngx_rtprop_hub_reread_t  *r;
-
-    if (ch->reading) {
-        ch->behind = 1;
-        return;
-    }
-
-    pool = ngx_rtprop_hub_pool(hub);
-
-    if (pool == NULL) {
-        ngx_rtprop_hub_give_up(ch);
-        return;
-    }
-
-    r = ngx_pcalloc(pool, sizeof(ngx_rtprop_hub_reread_t));
-    name.len = ch->name_len;
-    name.data = ch->name;
-
-    if (r) {
-        r->history.channel.len = name.len;
-        r->history.channel.data = ngx_pstrdup(pool, &name);
-    }
-
-    if (r == NULL || r->history.channel.data == NULL) {
-        ngx_rtprop_hub_free_pool(hub, pool);
-        ngx_rtprop_hub_give_up(ch);
-        return;
-    }
-
-    ngx_rtprop_stat_bump(hub->worker, ngx_rtprop_hub_stat_rereads, 1);
-
-    ch->reading = 1;
-    ch->behind = 0;
-
-    r->hub = hub;
-    r->history.op.done = ngx_rtprop_hub_reread_done;
-    r->history.op.data = r;
-    r->history.op.pool = pool;
-    r->history.epoch = ch->epoch;
-    r->history.since = since;
-    r->history.limit = NGX_RTPROP_HUB_REREAD;
-
-    hub->engine->history(hub->engine, &r->history);
-}
-
-
-static void
-ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op)
-{
-    ngx_rtprop_hub_reread_t *r = op->data;
-
-    uint64_t               last;
-    ngx_uint_t             i;
-    ngx_rtprop_hub_t      *hub;
-    ngx_rtprop_channel_t  *ch;
-
-    hub = r->hub;
-    ch = ngx_rtprop_hub_channel(hub, &r->history.channel);
-    last = r->history.since;
-
-    ch->reading = 0;
-
-    if (op->rc != NGX_OK
-        || (r->history.nevents == 0 && r->history.offset > last)
-        || (r->history.nevents && r->history.events[0].offset > last + 1)
-        || r->history.epoch != ch->epoch)
-    {
-        ngx_rtprop_hub_give_up(ch);
-        ch->epoch = r->history.epoch;
-        ch->offset = r->history.offset;
-        goto done;
-    }
-
-    for (i = 0; i < r->history.nevents; i++) {
-        ngx_rtprop_hub_resend(hub, ch, &r->history.events[i]);
-        last = r->history.events[i].offset;
-    }
-
-    ch->offset = ngx_max(ch->offset, last);
-
-    if (ch->nsubs && (ch->behind || r->history.offset > last)) {
-        ngx_rtprop_hub_reread(hub, ch, last);
-    }
-
-done:
-
-    ngx_rtprop_hub_channel_release(hub, ch);
-    ngx_rtprop_hub_free_pool(hub, op->pool);
-}
-
-
-static void
-ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
-    ngx_rtprop_event_t *ev)
-{
-    ngx_queue_t            *q;
-    ngx_rtprop_sub_t       *sub;
-    ngx_rtprop_hub_item_t   item;
-
-    if (ev->flags & NGX_RTPROP_EV_HIDDEN) {
-        return;
-    }
-
-    ngx_rtprop_hub_item_init(&item, ev);
-
-    for (q = ngx_queue_head(&ch->subs);
-         q != ngx_queue_sentinel(&ch->subs);
-         q = ngx_queue_next(q))
-    {
-        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-
-        if (!sub->pending && sub->session->state == NGX_RTPROP_SESSION_OPEN
-            && ev->offset > sub->offset)
-        {
-            ngx_rtprop_hub_item_send(hub, &item, sub);
-            ngx_rtprop_hub_receipt(hub, &item, sub);
-        }
-    }
-
-    ngx_rtprop_hub_item_free(&item);
-}
-
-
-/*
- * What is missing is not to be had: rather than skip it silently, the sessions
- * are told to come back, resume, and get the state.
- */
-
-static void
-ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch)
-{
-    ngx_queue_t       *q;
-    ngx_rtprop_sub_t  *sub;
-
-    for (q = ngx_queue_head(&ch->subs);
-         q != ngx_queue_sentinel(&ch->subs);
-         q = ngx_queue_next(q))
-    {
-        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-
-        ngx_rtprop_session_close(sub->session, NGX_RTPROP_CLOSE_SLOW,
-                                 "events were missed, resume");
-    }
-}
-
-
-ngx_int_t
-ngx_rtprop_hub_event_copy(ngx_pool_t *pool, ngx_rtprop_event_t *dst,
-    ngx_rtprop_event_t *src)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_str_t   *from[7], *to[7];
-    ngx_uint_t   i;
-
-    *dst = *src;
-    ngx_str_null(&dst->payload);
-
-    from[0] = &src->channel;        to[0] = &dst->channel;
-    from[1] = &src->type;           to[1] = &dst->type;
-    from[2] = &src->user;           to[2] = &dst->user;
-    from[3] = &src->skip_user;      to[3] = &dst->skip_user;
-    from[4] = &src->skip_session;   to[4] = &dst->skip_session;
-    from[5] = &src->alt_user;       to[5] = &dst->alt_user;
-    from[6] = &src->replace;        to[6] = &dst->replace;
-
-    len = src->alt_payload.len;
-
-    for (i = 0; i < 7; i++) {
-        len += from[i]->len;
-    }
-
-    p = ngx_pnalloc(pool, len + 1);
-
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < 7; i++) {
-        to[i]->data = p;
-
-        if (from[i]->len) {
-            p = ngx_cpymem(p, from[i]->data, from[i]->len);
-        }
-    }
-
-    dst->alt_payload.data = p;
-
-    if (src->alt_payload.len) {
-        ngx_memcpy(p, src->alt_payload.data, src->alt_payload.len);
-    }
-
-    return NGX_OK;
 }

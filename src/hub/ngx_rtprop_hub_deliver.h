@@ -10,6 +10,26 @@
 #include "hub/ngx_rtprop_hub.h"
 
 
+/* One event of a batch, with the frames made of it so far. */
+
+typedef struct {
+    ngx_rtprop_event_t          *ev;
+    int32_t                      next;     /* of the same channel; -1 */
+    unsigned                     plain:1;  /* for all alike */
+    unsigned                     receipt:1;
+    ngx_rtprop_frame_t          *frames[NGX_RTPROP_VARIANTS];
+    ngx_rtprop_frame_t          *alts[NGX_RTPROP_VARIANTS];
+} ngx_rtprop_hub_item_t;
+
+
+extern ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[];
+
+#define ngx_rtprop_hub_stat_events      (&ngx_rtprop_hub_stats[0])
+#define ngx_rtprop_hub_stat_deliveries  (&ngx_rtprop_hub_stats[1])
+#define ngx_rtprop_hub_stat_rereads     (&ngx_rtprop_hub_stats[2])
+#define ngx_rtprop_hub_stat_latency     (&ngx_rtprop_hub_stats[3])
+
+
 /* Registers counters; called by the hub's preconfiguration. */
 ngx_int_t ngx_rtprop_hub_deliver_preconfiguration(ngx_conf_t *cf);
 
@@ -24,6 +44,35 @@ void ngx_rtprop_hub_lost(ngx_rtprop_hub_t *hub);
  */
 void ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     uint64_t since);
+
+/*
+ * What is missing is not to be had: the channel's sessions are closed, to come
+ * back and resume.
+ */
+void ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch);
+
+/* An item has no frames yet; free gives up those that were made. */
+void ngx_rtprop_hub_item_init(ngx_rtprop_hub_item_t *item,
+    ngx_rtprop_event_t *ev);
+void ngx_rtprop_hub_item_free(ngx_rtprop_hub_item_t *item);
+
+/* Sends an item unless the subscription has had it, or it is not for it. */
+void ngx_rtprop_hub_item_send(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
+
+/* Tells the kind of the first receiver, other than the author, that reads. */
+void ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
+
+/* Whether the session is this user's; an empty one is nobody. */
+ngx_uint_t ngx_rtprop_hub_is_user(ngx_str_t *user, ngx_rtprop_session_t *s);
+
+/* Does what a control event asks for; subscriptions may go. */
+void ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    ngx_rtprop_event_t *ev);
+
+/* Frees the pools given to ngx_rtprop_hub_free_pool(). */
+void ngx_rtprop_hub_sweep(ngx_event_t *ev);
 
 /* Sends one event of history; 1 if it was for this subscription. */
 ngx_uint_t ngx_rtprop_hub_send_event(ngx_rtprop_hub_t *hub,

@@ -1,0 +1,387 @@
+/*
+ * The way into a channel and out of it.
+ */
+
+#include "hub/ngx_rtprop_hub.h"
+#include "hub/ngx_rtprop_hub_channel.h"
+#include "hub/ngx_rtprop_hub_deliver.h"
+
+
+typedef struct {
+    ngx_rtprop_history_t        history;
+    ngx_rtprop_hub_t           *hub;
+    u_char                      session[NGX_RTPROP_SESSION_ID];
+} ngx_rtprop_hub_open_t;
+
+
+static ngx_uint_t ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s);
+static void ngx_rtprop_hub_joined(ngx_rtprop_op_t *op);
+static void ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join);
+static void ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub,
+    ngx_rtprop_history_t *history);
+static void ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_sub_t *sub);
+static void ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op);
+static ngx_rtprop_session_t *ngx_rtprop_hub_session(ngx_rtprop_hub_t *hub,
+    ngx_str_t *channel, u_char *id, ngx_rtprop_sub_t **sub);
+
+
+/* Whether the session has all the subscriptions that it may have. */
+
+static ngx_uint_t
+ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&s->subs);
+         q != ngx_queue_sentinel(&s->subs);
+         q = ngx_queue_next(q))
+    {
+        n++;
+    }
+
+    return n >= NGX_RTPROP_SUBS_MAX;
+}
+
+
+/*
+ * The subscription stands from now on, but hears nothing until its place in
+ * the channel is known; what is published meanwhile has a higher offset than
+ * the place that the engine names, or is part of the history it gives.
+ */
+
+void
+ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
+{
+    ngx_rtprop_session_t  *s;
+
+    s = join->cmd->session;
+
+    join->history.op.done = ngx_rtprop_hub_joined;
+    join->history.op.data = join;
+    join->history.op.pool = join->cmd->pool;
+    join->had = 0;
+    join->replayed = 0;
+    join->sub = NULL;
+
+    if (s == NULL || s->state != NGX_RTPROP_SESSION_OPEN) {
+        join->history.op.rc = NGX_ABORT;
+        join->done(join);
+        return;
+    }
+
+    join->sub = ngx_rtprop_hub_sub(hub, s, &join->history.channel);
+
+    if (join->sub) {
+        join->had = join->sub->kinds;
+        join->sub->kinds |= join->kinds;
+        join->history.subscribe = 0;
+        join->history.limit = 0;
+
+    } else if (ngx_rtprop_hub_sub_full(s)) {
+        join->history.op.rc = NGX_BUSY;
+        join->done(join);
+        return;
+
+    } else {
+        join->sub = ngx_rtprop_hub_sub_create(hub, s, &join->history.channel);
+
+        if (join->sub == NULL) {
+            join->history.op.rc = NGX_ERROR;
+            join->done(join);
+            return;
+        }
+
+        join->sub->kinds = join->kinds;
+        join->history.subscribe = 1;
+    }
+
+    hub->engine->history(hub->engine, &join->history);
+}
+
+
+/* What was joined before may have been left, or expelled, meanwhile. */
+
+static void
+ngx_rtprop_hub_joined(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_join_t *join = op->data;
+
+    ngx_rtprop_hub_t  *hub;
+
+    hub = join->cmd->worker->hub;
+
+    if (join->cmd->session == NULL) {
+
+        /* the session took its subscription with it */
+
+        if (op->rc == NGX_OK && join->history.subscribe) {
+            hub->engine->unsubscribe(hub->engine, &join->history.channel, 1);
+        }
+
+        join->sub = NULL;
+        op->rc = NGX_ABORT;
+        join->done(join);
+        return;
+    }
+
+    if (join->had) {
+        join->sub = ngx_rtprop_hub_sub(hub, join->cmd->session,
+                                       &join->history.channel);
+        ngx_rtprop_hub_rejoined(join);
+
+    } else if (op->rc == NGX_OK) {
+        ngx_rtprop_hub_placed(join->sub, &join->history);
+
+    } else {
+        ngx_rtprop_hub_sub_remove(hub, join->sub);
+        join->sub = NULL;
+    }
+
+    join->done(join);
+}
+
+
+/* What the session was sent is where it stands, not where the channel is. */
+
+static void
+ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join)
+{
+    ngx_rtprop_sub_t  *sub;
+
+    sub = join->sub;
+
+    if (sub == NULL) {
+        join->history.op.rc = (join->history.op.rc == NGX_OK)
+                              ? NGX_BUSY : join->history.op.rc;
+
+    } else if (join->history.op.rc != NGX_OK) {
+        sub->kinds = join->had;
+
+    } else if (!sub->pending && sub->channel->epoch) {
+        join->history.epoch = sub->channel->epoch;
+        join->history.offset = sub->offset;
+    }
+}
+
+
+/* The position of a new subscription, and of its channel if it is new here. */
+
+static void
+ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub, ngx_rtprop_history_t *history)
+{
+    ngx_rtprop_channel_t  *ch;
+
+    ch = sub->channel;
+
+    sub->counted = 1;
+    sub->start = history->offset;
+    sub->offset = history->offset;
+
+    if (ch->nsubs == 1) {
+        ch->epoch = history->epoch;
+        ch->offset = history->offset;
+    }
+}
+
+
+void
+ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
+{
+    ngx_uint_t         i;
+    ngx_rtprop_sub_t  *sub;
+
+    sub = join->sub;
+
+    if (join->cmd->session == NULL || sub == NULL || join->had) {
+        return;
+    }
+
+    if (join->replay) {
+        for (i = 0; i < join->history.nevents; i++) {
+            join->replayed += ngx_rtprop_hub_send_event(hub, sub,
+                                                  &join->history.events[i]);
+        }
+    }
+
+    ngx_rtprop_hub_listen(hub, sub);
+}
+
+
+/* From now on it hears what comes, after what came while it was pending. */
+
+static void
+ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
+{
+    sub->pending = 0;
+
+    if (sub->expelled) {
+        ngx_rtprop_hub_sub_leave(hub, sub);
+        return;
+    }
+
+    if (sub->channel->offset > sub->offset) {
+        ngx_rtprop_hub_reread(hub, sub->channel, sub->offset);
+    }
+}
+
+
+void
+ngx_rtprop_hub_position(ngx_rtprop_join_t *join, ngx_rtprop_position_t *pos)
+{
+    pos->channel = join->history.channel;
+    pos->epoch = join->history.epoch;
+    pos->offset = join->history.offset;
+}
+
+
+ngx_int_t
+ngx_rtprop_hub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
+    ngx_str_t *channel, ngx_uint_t kinds)
+{
+    ngx_rtprop_sub_t  *sub;
+
+    sub = ngx_rtprop_hub_sub(hub, s, channel);
+
+    if (sub == NULL || sub->pending || !(sub->kinds & kinds)) {
+        return NGX_DECLINED;
+    }
+
+    sub->kinds &= ~kinds;
+
+    if (sub->kinds == 0) {
+        ngx_rtprop_hub_sub_remove(hub, sub);
+    }
+
+    return NGX_OK;
+}
+
+
+/* ------------------------------------------------- the session's own one */
+
+void
+ngx_rtprop_hub_user_join(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s)
+{
+    ngx_str_t               id;
+    ngx_pool_t             *pool;
+    ngx_rtprop_sub_t       *sub;
+    ngx_rtprop_hub_open_t  *o;
+
+    pool = ngx_rtprop_hub_pool(hub);
+
+    if (pool == NULL) {
+        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
+        return;
+    }
+
+    o = ngx_pcalloc(pool, sizeof(ngx_rtprop_hub_open_t));
+    id.len = s->user->id_len;
+    id.data = s->user->data;
+
+    if (o == NULL
+        || ngx_rtprop_hub_channel_name(pool, "user", &id, &o->history.channel)
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
+    sub = ngx_rtprop_hub_sub_create(hub, s, &o->history.channel);
+
+    if (sub == NULL) {
+        goto failed;
+    }
+
+    sub->kinds = NGX_RTPROP_SUB_ALL;
+
+    /* counted, so that the channel keeps its epoch for as long */
+
+    o->history.subscribe = 1;
+    o->hub = hub;
+    o->history.op.done = ngx_rtprop_hub_user_joined;
+    o->history.op.data = o;
+    o->history.op.pool = pool;
+    ngx_memcpy(o->session, s->id, NGX_RTPROP_SESSION_ID);
+
+    hub->engine->history(hub->engine, &o->history);
+
+    return;
+
+failed:
+
+    ngx_rtprop_hub_free_pool(hub, pool);
+    ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
+}
+
+
+static void
+ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_hub_open_t *o = op->data;
+
+    ngx_rtprop_sub_t       *sub;
+    ngx_rtprop_session_t   *s;
+    ngx_rtprop_position_t   pos;
+
+    s = ngx_rtprop_hub_session(o->hub, &o->history.channel, o->session, &sub);
+
+    if (s == NULL) {
+        if (op->rc == NGX_OK) {
+            o->hub->engine->unsubscribe(o->hub->engine, &o->history.channel,
+                                        1);
+        }
+
+        ngx_rtprop_hub_free_pool(o->hub, op->pool);
+        return;
+    }
+
+    /* with the engine away the session opens all the same, without a place */
+
+    if (op->rc == NGX_OK) {
+        ngx_rtprop_hub_placed(sub, &o->history);
+    }
+
+    if (s->state != NGX_RTPROP_SESSION_OPEN) {
+        ngx_rtprop_hub_free_pool(o->hub, op->pool);
+        return;
+    }
+
+    pos.channel = o->history.channel;
+    pos.epoch = o->history.epoch;
+    pos.offset = o->history.offset;
+
+    s->protocol->open(s, &pos);
+
+    ngx_rtprop_hub_listen(o->hub, sub);
+    ngx_rtprop_hub_free_pool(o->hub, op->pool);
+}
+
+
+static ngx_rtprop_session_t *
+ngx_rtprop_hub_session(ngx_rtprop_hub_t *hub, ngx_str_t *channel, u_char *id,
+    ngx_rtprop_sub_t **sub)
+{
+    ngx_queue_t           *q;
+    ngx_rtprop_channel_t  *ch;
+
+    ch = ngx_rtprop_hub_channel(hub, channel);
+
+    if (ch == NULL) {
+        return NULL;
+    }
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        *sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+
+        if (ngx_memcmp((*sub)->session->id, id, NGX_RTPROP_SESSION_ID) == 0) {
+            return (*sub)->session;
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,195 @@
+/*
+ * Reading once more: what a gap, an overrun or an engine that was away has left
+ * out is fetched from history, and where that is impossible, nobody is left to
+ * believe that he has heard all.
+ */
+
+#include "hub/ngx_rtprop_hub.h"
+#include "hub/ngx_rtprop_hub_channel.h"
+#include "hub/ngx_rtprop_hub_deliver.h"
+
+
+#define NGX_RTPROP_HUB_REREAD  200      /* events of one re-read */
+
+
+typedef struct {
+    ngx_rtprop_history_t         history;
+    ngx_rtprop_hub_t            *hub;
+} ngx_rtprop_hub_reread_t;
+
+
+static void ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op);
+static void ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
+
+
+/* The ring was overrun or the engine was away: every channel may lack some. */
+
+void
+ngx_rtprop_hub_lost(ngx_rtprop_hub_t *hub)
+{
+    ngx_uint_t             i;
+    ngx_rtprop_channel_t  *ch, *next;
+
+    for (i = 0; i < hub->nbuckets; i++) {
+        for (ch = hub->buckets[i]; ch; ch = next) {
+            next = ch->next;
+
+            if (ch->epoch) {
+                ngx_rtprop_hub_reread(hub, ch, ch->offset);
+            }
+        }
+    }
+}
+
+
+void
+ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    uint64_t since)
+{
+    ngx_str_t                 name;
+    ngx_pool_t               *pool;
+    ngx_rtprop_hub_reread_t  *r;
+
+    if (ch->reading) {
+        ch->behind = 1;
+        return;
+    }
+
+    pool = ngx_rtprop_hub_pool(hub);
+
+    if (pool == NULL) {
+        ngx_rtprop_hub_give_up(ch);
+        return;
+    }
+
+    r = ngx_pcalloc(pool, sizeof(ngx_rtprop_hub_reread_t));
+    name.len = ch->name_len;
+    name.data = ch->name;
+
+    if (r) {
+        r->history.channel.len = name.len;
+        r->history.channel.data = ngx_pstrdup(pool, &name);
+    }
+
+    if (r == NULL || r->history.channel.data == NULL) {
+        ngx_rtprop_hub_free_pool(hub, pool);
+        ngx_rtprop_hub_give_up(ch);
+        return;
+    }
+
+    ngx_rtprop_stat_bump(hub->worker, ngx_rtprop_hub_stat_rereads, 1);
+
+    ch->reading = 1;
+    ch->behind = 0;
+
+    r->hub = hub;
+    r->history.op.done = ngx_rtprop_hub_reread_done;
+    r->history.op.data = r;
+    r->history.op.pool = pool;
+    r->history.epoch = ch->epoch;
+    r->history.since = since;
+    r->history.limit = NGX_RTPROP_HUB_REREAD;
+
+    hub->engine->history(hub->engine, &r->history);
+}
+
+
+static void
+ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_hub_reread_t *r = op->data;
+
+    uint64_t               last;
+    ngx_uint_t             i;
+    ngx_rtprop_hub_t      *hub;
+    ngx_rtprop_channel_t  *ch;
+
+    hub = r->hub;
+    ch = ngx_rtprop_hub_channel(hub, &r->history.channel);
+    last = r->history.since;
+
+    ch->reading = 0;
+
+    if (op->rc != NGX_OK
+        || (r->history.nevents == 0 && r->history.offset > last)
+        || (r->history.nevents && r->history.events[0].offset > last + 1)
+        || r->history.epoch != ch->epoch)
+    {
+        ngx_rtprop_hub_give_up(ch);
+        ch->epoch = r->history.epoch;
+        ch->offset = r->history.offset;
+        goto done;
+    }
+
+    for (i = 0; i < r->history.nevents; i++) {
+        ngx_rtprop_hub_resend(hub, ch, &r->history.events[i]);
+        last = r->history.events[i].offset;
+    }
+
+    ch->offset = ngx_max(ch->offset, last);
+
+    if (ch->nsubs && (ch->behind || r->history.offset > last)) {
+        ngx_rtprop_hub_reread(hub, ch, last);
+    }
+
+done:
+
+    ngx_rtprop_hub_channel_release(hub, ch);
+    ngx_rtprop_hub_free_pool(hub, op->pool);
+}
+
+
+static void
+ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    ngx_rtprop_event_t *ev)
+{
+    ngx_queue_t            *q;
+    ngx_rtprop_sub_t       *sub;
+    ngx_rtprop_hub_item_t   item;
+
+    if (ev->flags & NGX_RTPROP_EV_HIDDEN) {
+        return;
+    }
+
+    ngx_rtprop_hub_item_init(&item, ev);
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+
+        if (!sub->pending && sub->session->state == NGX_RTPROP_SESSION_OPEN
+            && ev->offset > sub->offset)
+        {
+            ngx_rtprop_hub_item_send(hub, &item, sub);
+            ngx_rtprop_hub_receipt(hub, &item, sub);
+        }
+    }
+
+    ngx_rtprop_hub_item_free(&item);
+}
+
+
+/*
+ * What is missing is not to be had: rather than skip it silently, the sessions
+ * are told to come back, resume, and get the state.
+ */
+
+void
+ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch)
+{
+    ngx_queue_t       *q;
+    ngx_rtprop_sub_t  *sub;
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+
+        ngx_rtprop_session_close(sub->session, NGX_RTPROP_CLOSE_SLOW,
+                                 "events were missed, resume");
+    }
+}
