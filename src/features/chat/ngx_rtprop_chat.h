@@ -3,10 +3,14 @@
  *
  *     ngx_rtprop_chat_module.c    what is registered
  *     ngx_rtprop_chat_join.c      chat:join, resume
- *     ngx_rtprop_chat.c           messages, read marks, history
+ *     ngx_rtprop_chat_known.c     what chat:joined says
+ *     ngx_rtprop_chat.c           messages, read marks
  *     ngx_rtprop_chat_receipt.c   chat:delivered
- *     ngx_rtprop_chat_reply.c     how fast agents answer
- *     ngx_rtprop_chat_people.c    typing, leaving, online and offline
+ *     ngx_rtprop_chat_reply.c     how long people waited for an answer
+ *     ngx_rtprop_chat_history.c   pages of messages
+ *     ngx_rtprop_chat_typing.c    who types
+ *     ngx_rtprop_chat_people.c    who came and left
+ *     ngx_rtprop_chat_online.c    who is online
  *     ngx_rtprop_chat_http.c      the resources
  *     rtprop_chat*.c              the rules
  */
