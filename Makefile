@@ -96,6 +96,13 @@ fuzz:  ## each fuzz target over its seeds, then for FUZZ_SECONDS
 	@$(MAKE) -s --no-print-directory fuzz-programs
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) perl t/fuzz/fuzz.t
 
+deb:  ## build the Debian package into build/, as an ordinary user
+	@tools/deb.sh '$(OUT)' '$(JOBS)'
+
+deb-test:  ## build, check, install, use and purge the package (as root)
+	@tools/need.sh $(PKGS) lintian perl
+	@t/run deb
+
 install: module  ## install the module and its load_module line (as root)
 	@tools/install.sh $(MODULE) $(DESTDIR)
 
@@ -105,7 +112,7 @@ clean: stop  ## remove all that was built
 
 help:  ## show this list
 	@echo "make TARGET [SETTING=…]"
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 	@echo "settings:"
 	@echo "  CC=gcc|clang      compiler"
 	@echo "  NGINX_SRC=DIR       build against this nginx source tree (and build"
@@ -176,5 +183,5 @@ need-build:
 
 FORCE:
 
-.PHONY: module run stop test unit conformance style fuzz install clean help \
-        unit-programs fuzz-programs need-build FORCE
+.PHONY: module run stop test unit conformance style fuzz deb deb-test \
+        install clean help unit-programs fuzz-programs need-build FORCE
