@@ -12,6 +12,7 @@ NGINX_SRC  ?=
 SANITIZE ?=
 JOBS     ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
+SCENARIOS ?=
 DESTDIR  ?=
 NGX_FLAGS ?= --with-http_ssl_module --with-http_v2_module \
              --with-http_auth_request_module --with-http_realip_module \
@@ -31,6 +32,7 @@ LD_OPT  := $(if $(SANITIZE),$(SAN),-Wl,-z,relro -Wl,-z,now)
 
 OUT     := $(abspath $(BUILD))
 OBJ     := $(OUT)/obj
+LOAD    := $(OUT)/rtprop-load
 MODULE  := $(OUT)/ngx_rtprop_module.so
 QUIET   := $(if $(V),,-s)
 
@@ -91,6 +93,11 @@ style:  ## only the checks of how the sources are written
 	@tools/need.sh perl
 	@t/run style
 
+bench: module load  ## measure rtprop with the load tool (two minutes)
+	@perl -It/lib t/load/bench.pl $(LOAD) $(SCENARIOS)
+
+load: $(LOAD)  ## build build/rtprop-load, the load tool
+
 fuzz:  ## each fuzz target over its seeds, then for FUZZ_SECONDS
 	@tools/need.sh $(FUZZ_PKGS)
 	@$(MAKE) -s --no-print-directory fuzz-programs
@@ -118,6 +125,7 @@ help:  ## show this list
 	@echo "  NGINX_SRC=DIR       build against this nginx source tree (and build"
 	@echo "                    that nginx for the tests), not Debian's nginx"
 	@echo "  SANITIZE=1        with NGINX_SRC: address and undefined sanitizers"
+	@echo "  SCENARIOS='fan echo8'  only these of \"make bench\""
 	@echo "  FUZZ_SECONDS=60   of each target of \"make fuzz\""
 	@echo "  PORT=8080         of the demo page; the next free one if taken"
 	@echo "  BUILD=build       where everything is written"
@@ -176,6 +184,11 @@ $(OUT)/fuzz/fuzz_fields.h: t/fuzz/fields.pl $(shell find src -name '*.[ch]')
 
 fuzz-programs: $(FUZZ)
 
+$(LOAD): $(wildcard t/load/*.[ch])
+	@mkdir -p $(OUT)
+	@$(CC) -O2 -g -D_GNU_SOURCE $(WARN) -It/load -o $@ $(filter %.c,$^) -lm
+	@echo "built $(BUILD)/rtprop-load"
+
 -include $(wildcard $(OUT)/unit/*.d $(OUT)/fuzz/*.d)
 
 need-build:
@@ -183,5 +196,6 @@ need-build:
 
 FORCE:
 
-.PHONY: module run stop test unit conformance style fuzz deb deb-test \
-        install clean help unit-programs fuzz-programs need-build FORCE
+.PHONY: module run stop test unit conformance bench load style fuzz deb \
+        deb-test install clean help unit-programs fuzz-programs need-build \
+        FORCE

@@ -1,0 +1,89 @@
+#!/usr/bin/perl
+
+# The load tool: what it counts is what was said, on a server that does as it
+# should and on one that refuses.  Nothing here depends on speed.
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use Test::More;
+
+use lib 't/lib', 't/load';
+use Load;
+use RTProp::Nginx;
+
+my $top = RTProp::Nginx::top();
+my $build = dirname(RTProp::Nginx::module());
+
+# the flags of a make that runs this test are not meant for this one
+delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
+
+my $said = `make -s -C "$top" BUILD="$build" load 2>&1`;
+is($?, 0, 'it builds') or diag($said);
+
+my $program = "$build/rtprop-load";
+my $load = Load->new($program, workers => 2);
+my @short = ('--clients', 20, '--settle', 0.1, '--warmup', 0.1,
+             '--seconds', 0.5);
+
+
+sub all_ok {
+    my ($result, $clients, $name) = @_;
+
+    is($result->{status}, 0, "$name: its exit status") or diag($result->{why});
+    is($result->{ready}, $clients, "$name: all are ready");
+    is($result->{failed} + $result->{closed}, 0, "$name: none is lost");
+    is($result->{received}, $result->{expected}, "$name: all arrived");
+    is($result->{$_}, 0, "$name: $_") for qw(missing skipped again stray);
+}
+
+
+$load->rooms(20, 2);
+
+my $r = $load->run(@short, '--rooms', 2, '--rate', 40);
+all_ok($r, 20, 'rate');
+cmp_ok($r->{sent}, '>', 0, 'something was sent');
+cmp_ok($r->{sent}, '<=', 40, 'and no more than the rate allows');
+is($r->{expected}, $r->{sent} * 10, 'each to a room of ten');
+cmp_ok($r->{latency_us}{p50}, '<=', $r->{latency_us}{p99}, 'latencies');
+is($r->{server}{processes}, 3, 'the master and its workers');
+cmp_ok($r->{server}{rss_joined}, '>', 1 << 20, 'their memory');
+
+$r = $load->run(@short, '--rooms', 2, '--publishers', 20, '--window', 2,
+                '--processes', 3);
+all_ok($r, 20, 'everybody speaks, three processes');
+is($r->{expected}, $r->{sent} * 10, 'each to a room of ten');
+cmp_ok($r->{sent}, '>=', 40, 'the windows were filled');
+
+$r = $load->run(@short, '--echo', '--window', 8, '--message', '{mark}');
+all_ok($r, 20, 'echo');
+is($r->{expected}, $r->{sent}, 'each to its sender');
+
+$r = $load->run(@short, '--idle', '--kind', 'property', '--rooms', 4);
+all_ok($r, 20, 'idle');
+is($r->{sent}, 0, 'nothing is said');
+
+
+# what fails is told
+
+$r = $load->run(@short, '--rooms', 20, '--connect-timeout', 5);
+is($r->{status}, 1, 'conversations that are not there: the status');
+is($r->{failed}, 18, 'how many could not join');
+like($r->{why}, qr/not_found/, 'and why');
+
+$r = $load->run(@short, '--echo', '--message', '{mark} ~{mark}');
+is($r->{status}, 1, 'a message that comes twice: the status');
+is($r->{again}, $r->{sent}, 'each is counted again');
+is($r->{received}, $r->{sent}, 'but not as received');
+
+`$program --url http://127.0.0.1/ 2>&1`;
+is($? >> 8, 2, 'a wrong option');
+like(`$program --help`, qr/^  --clients N/m, '--help');
+
+$load->stop;
+my @bad = $load->nginx->bad_lines;
+ok(!@bad, 'the error log holds only what is expected')
+    or diag(join "\n", @bad);
+
+done_testing();

@@ -1,0 +1,117 @@
+package Load;
+
+# Runs of build/rtprop-load against a private nginx.
+#
+#   my $load = Load->new($program, workers => 1, clients => 1000);
+#   my $result = $load->run('--clients', 100, …);    # the JSON object, decoded
+#   $load->stop;
+#
+# Each client is its own user ("u" and its number), rates are off.  rooms()
+# makes the conversations that "--kind chat" joins.
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+
+use RTProp::HTTP;
+use RTProp::Nginx;
+
+
+sub new {
+    my ($class, $program, %opt) = @_;
+    my $workers = $opt{workers} // 1;
+    my $connections = int(($opt{clients} // 100) * 1.1) + 200;
+    my $user = $> == 0 ? 'user nobody nogroup;' : '';
+    my $temp = join "\n    ", map { "${_}_temp_path \@PREFIX\@/tmp_$_;" }
+               qw(client_body proxy fastcgi uwsgi scgi);
+    my $main = $opt{main} // '';
+
+    my $self = bless { program => $program }, $class;
+
+    $self->{nginx} = RTProp::Nginx->new(workers => $workers, full => <<"END");
+load_module \@MODULE\@;
+$user
+$main
+worker_processes $workers;
+error_log \@PREFIX\@/logs/error.log error;
+pid \@PREFIX\@/nginx.pid;
+
+events {
+    worker_connections $connections;
+}
+
+http {
+    access_log off;
+    client_max_body_size 1m;
+    $temp
+    rtprop_zone rtprop 64m;
+
+    server {
+        listen 127.0.0.1:\@PORT\@;
+
+        location /ws {
+            rtprop native;
+            rtprop_user \$arg_u;
+            rtprop_rate message off;
+            rtprop_rate other off;
+        }
+
+        location /echo { rtprop echo; }
+        location /api/ { rtprop api; }
+    }
+}
+END
+    $self->{nginx}->start;
+
+    return $self;
+}
+
+
+sub nginx { $_[0]{nginx} }
+sub stop  { $_[0]{nginx}->stop }
+
+
+# Conversations load0, load1, … with the clients that the tool sends there.
+
+sub rooms {
+    my ($self, $clients, $rooms) = @_;
+    my $http = RTProp::HTTP->new(port => $self->{nginx}->port);
+
+    for my $room (0 .. $rooms - 1) {
+        my @users = map { 'u' . ($room + $_ * $rooms) }
+                    0 .. $clients / $rooms - 1;
+        my $res = $http->request(PUT => "/api/conversations/load$room",
+                                 { participants => \@users });
+
+        die "conversation load$room: $res->{status} $res->{body}\n"
+            if $res->{status} !~ /^20[01]$/;
+    }
+}
+
+
+sub run {
+    my ($self, @args) = @_;
+    my $echo = grep { $_ eq '--echo' } @args;
+    my $url = 'ws://127.0.0.1:' . $self->{nginx}->port
+              . ($echo ? '/echo' : '/ws?u=u{i}');
+
+    push @args, '--welcome', '' if $echo;
+
+    open my $out, '-|', $self->{program}, '--url', $url, '--json',
+         '--pid', $self->{nginx}->master_pid, @args
+        or die "$self->{program}: $!\n";
+
+    my $json = do { local $/; <$out> };
+    close $out;
+
+    die "no result of @args\n" if !$json;
+
+    my $result = JSON::PP::decode_json($json);
+    $result->{status} = $? >> 8;
+
+    return $result;
+}
+
+
+1;

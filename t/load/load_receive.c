@@ -1,0 +1,207 @@
+
+/*
+ * What a client receives: frames (RFC 6455, 5.2), the marks of messages, and
+ * whether each of them came once and in its turn.
+ */
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load_client.h"
+
+
+static void load_client_control(load_ctx_t *x, load_client_t *c,
+    unsigned opcode, const char *payload, size_t len);
+static void load_client_text(load_ctx_t *x, load_client_t *c,
+    const char *payload, size_t len, uint64_t now);
+static void load_client_mark(load_ctx_t *x, load_client_t *c,
+    const char *s, uint64_t now);
+static void load_client_arrived(load_ctx_t *x, uint32_t publisher,
+    uint32_t number);
+
+
+ssize_t
+load_client_frame(load_ctx_t *x, load_client_t *c, char *p, size_t len,
+    uint64_t now)
+{
+    size_t          head, size, i;
+    unsigned char  *u;
+
+    u = (unsigned char *) p;
+    head = len < 2 || u[1] < 126 ? 2 : u[1] == 126 ? 4 : 10;
+
+    if (len < head) {
+        return 0;
+    }
+
+    size = head == 2 ? u[1] : 0;
+
+    for (i = 2; i < head; i++) {
+        size = size << 8 | u[i];
+    }
+
+    /* a server masks nothing, and nothing here was agreed to be compressed */
+
+    if (u[1] & 0x80 || u[0] & 0x70 || size > LOAD_BUFFER / 2) {
+        load_client_fail(x, c, "a bad frame: %02x %02x", u[0], u[1]);
+        return 0;
+    }
+
+    if (len - head < size) {
+        return 0;
+    }
+
+    x->st->frames++;
+
+    if (u[0] & 0x08) {
+        load_client_control(x, c, u[0] & 0x0f, p + head, size);
+
+    } else {
+        load_client_text(x, c, p + head, size, now);
+    }
+
+    return head + size;
+}
+
+
+static void
+load_client_control(load_ctx_t *x, load_client_t *c, unsigned opcode,
+    const char *payload, size_t len)
+{
+    char  pong[128 + 14];
+
+    if (opcode == 8) {
+        load_client_fail(x, c, "closed with %d",
+                         len < 2 ? 1005 : (unsigned char) payload[0] << 8
+                                          | (unsigned char) payload[1]);
+
+    } else if (opcode == 9 && len <= 125) {
+        len = load_frame(pong, 10, payload, len, load_random(x));
+        load_client_write(x, c, pong, len);
+    }
+}
+
+
+static void
+load_client_text(load_ctx_t *x, load_client_t *c, const char *payload,
+    size_t len, uint64_t now)
+{
+    const char  *p, *last;
+
+    if (c->state == LOAD_READY) {
+        last = payload + len;
+        p = payload;
+
+        while (last - p >= LOAD_MARK
+               && (p = memchr(p, '~', last - p - LOAD_MARK + 1)) != NULL)
+        {
+            if (p[LOAD_MARK - 1] == '~') {
+                load_client_mark(x, c, p, now);
+                p += LOAD_MARK - 1;
+            }
+
+            p++;
+        }
+
+        return;
+    }
+
+    if (c->state == LOAD_WELCOME
+        && memmem(payload, len, x->o->welcome, strlen(x->o->welcome)))
+    {
+        load_client_join(x, c);
+
+    } else if (c->state == LOAD_JOIN) {
+
+        if (memmem(payload, len, x->o->joined, strlen(x->o->joined))) {
+            load_client_ready(x, c);
+
+        } else if (memmem(payload, len, "\"type\":\"error\"", 14)) {
+            load_client_fail(x, c, "not joined: %.*s", (int) len, payload);
+        }
+    }
+}
+
+
+static void
+load_client_mark(load_ctx_t *x, load_client_t *c, const char *s, uint64_t now)
+{
+    uint32_t   publisher, number, *next;
+    uint64_t   ns;
+    unsigned   rooms;
+
+    rooms = x->o->rooms;
+
+    /* what was said before this run may be replayed to who joins */
+
+    if (load_mark_read(s, &publisher, &number, &ns) != 0
+        || ns < x->begun || publisher >= x->o->publishers)
+    {
+        return;
+    }
+
+    if (publisher % rooms != c->i % rooms) {
+        x->st->stray++;
+        return;
+    }
+
+    next = &c->next[publisher / rooms];
+
+    if (number < *next) {
+        x->st->again++;
+        return;
+    }
+
+    x->st->skipped += number - *next;
+    *next = number + 1;
+    x->st->received++;
+
+    if (x->phase == LOAD_MEASURE) {
+        x->st->measured++;
+        load_hist_add(x->st->hist, now > ns ? now - ns : 0);
+    }
+
+    if (x->o->window) {
+        load_client_arrived(x, publisher, number);
+    }
+}
+
+
+/* The last receiver of a message lets its publisher send the next one. */
+
+static void
+load_client_arrived(load_ctx_t *x, uint32_t publisher, uint32_t number)
+{
+    unsigned        p;
+    uint64_t        one;
+    load_client_t  *c;
+    load_flight_t  *f;
+
+    f = &x->sh->flight[publisher];
+
+    if (__atomic_sub_fetch(&f->left[number % LOAD_WINDOW], 1,
+                           __ATOMIC_ACQ_REL) != 0)
+    {
+        return;
+    }
+
+    __atomic_add_fetch(&f->done, 1, __ATOMIC_ACQ_REL);
+
+    p = publisher % x->o->procs;
+
+    if (p != x->p) {
+        one = 1;
+        (void) !write(x->sh->wake[p], &one, sizeof(one));
+        return;
+    }
+
+    c = &x->clients[publisher / x->o->procs];
+
+    if (!c->hot) {
+        c->hot = 1;
+        x->hot[x->nhot++] = c;
+    }
+}

@@ -1,0 +1,192 @@
+
+/*
+ * What a run came to: a JSON object or a table.
+ */
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "load.h"
+
+
+typedef struct {
+    double    cpu;                     /* of the server, measured, seconds */
+    double    connect_cpu;
+    double    rss_each;                /* added by a connection, bytes */
+    double    pss_each;
+    uint64_t  missing;
+    double    us[5];                   /* p50, p90, p99, p99.9, most */
+} load_figures_t;
+
+
+static double
+load_per(double value, double by)
+{
+    return by > 0 ? value / by : 0;
+}
+
+
+static double
+load_added(uint64_t before, uint64_t after, uint64_t clients)
+{
+    return load_per((double) after - (double) before, clients);
+}
+
+
+static void
+load_figures(const load_result_t *r, load_figures_t *f)
+{
+    unsigned             i;
+    static const double  at[] = { 0.5, 0.9, 0.99, 0.999, 1 };
+
+    f->cpu = r->stop.cpu - r->start.cpu;
+    f->connect_cpu = r->joined.cpu - r->before.cpu;
+    f->rss_each = load_added(r->before.rss, r->joined.rss, r->sum.ready);
+    f->pss_each = load_added(r->before.pss, r->joined.pss, r->sum.ready);
+    f->missing = r->sum.expected > r->sum.received
+                 ? r->sum.expected - r->sum.received : 0;
+
+    for (i = 0; i < 5; i++) {
+        f->us[i] = load_hist_at(r->sum.hist, at[i]) / 1000;
+    }
+}
+
+
+static void
+load_json_text(const char *name, const char *text)
+{
+    printf("\"%s\":\"", name);
+
+    for ( ; *text; text++) {
+        if (*text == '"' || *text == '\\') {
+            putchar('\\');
+        }
+
+        putchar(*text < ' ' || *text > '~' ? '?' : *text);
+    }
+
+    printf("\",");
+}
+
+
+static void
+load_json(const load_options_t *o, const load_result_t *r,
+    const load_figures_t *f)
+{
+    const load_proc_t  *s;
+
+    s = &r->sum;
+
+    putchar('{');
+    load_json_text("label", o->label);
+    load_json_text("why", s->why);
+
+    printf("\"clients\":%u,\"rooms\":%u,\"publishers\":%u,\"processes\":%u,"
+           "\"window\":%u,\"rate\":%g,",
+           o->clients, o->rooms, o->publishers, o->procs, o->window, o->rate);
+
+    printf("\"ready\":%lu,\"failed\":%lu,\"closed\":%lu,\"connect_s\":%.3f,",
+           s->ready, s->failed, s->closed, r->connect_time);
+
+    printf("\"sent\":%lu,\"expected\":%lu,\"received\":%lu,\"missing\":%lu,"
+           "\"skipped\":%lu,\"again\":%lu,\"stray\":%lu,",
+           s->sent, s->expected, s->received, f->missing, s->skipped,
+           s->again, s->stray);
+
+    printf("\"seconds\":%.3f,\"messages_per_s\":%.1f,"
+           "\"deliveries_per_s\":%.1f,",
+           r->time, load_per(s->measured_sent, r->time),
+           load_per(s->measured, r->time));
+
+    printf("\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
+           "\"p999\":%.1f,\"max\":%.1f},\"late_us\":%.1f,",
+           f->us[0], f->us[1], f->us[2], f->us[3], f->us[4], s->late / 1e3);
+
+    printf("\"client_cpu_s\":%.3f,", r->client_cpu);
+
+    printf("\"server\":{\"processes\":%u,\"connect_cpu_s\":%.3f,"
+           "\"cpu_s\":%.3f,\"messages_per_cpu_s\":%.1f,"
+           "\"deliveries_per_cpu_s\":%.1f,",
+           r->joined.processes, f->connect_cpu, f->cpu,
+           load_per(s->measured_sent, f->cpu), load_per(s->measured, f->cpu));
+
+    printf("\"rss_before\":%lu,\"rss_joined\":%lu,\"rss_end\":%lu,"
+           "\"rss_per_client\":%.0f,\"pss_per_client\":%.0f}}\n",
+           r->before.rss, r->joined.rss, r->stop.rss, f->rss_each,
+           f->pss_each);
+}
+
+
+static void
+load_table(const load_options_t *o, const load_result_t *r,
+    const load_figures_t *f)
+{
+    const load_proc_t  *s;
+
+    s = &r->sum;
+
+    printf("%s\n", o->label);
+    printf("  clients      %lu ready, %lu failed, %lu lost; %u rooms, "
+           "%.2f s to connect\n",
+           s->ready, s->failed, s->closed, o->rooms, r->connect_time);
+
+    if (s->why[0]) {
+        printf("  first fault  %s\n", s->why);
+    }
+
+    if (o->mode != LOAD_IDLE) {
+        printf("  messages     %lu sent, %lu of %lu received; %lu missing, "
+               "%lu out of turn, %lu again, %lu astray\n",
+               s->sent, s->received, s->expected, f->missing, s->skipped,
+               s->again, s->stray);
+        printf("  rate         %.0f messages/s, %.0f deliveries/s\n",
+               load_per(s->measured_sent, r->time),
+               load_per(s->measured, r->time));
+        printf("  latency      p50 %.0f us, p90 %.0f, p99 %.0f, p99.9 %.0f, "
+               "most %.0f\n",
+               f->us[0], f->us[1], f->us[2], f->us[3], f->us[4]);
+        printf("  this tool    %.2f s of CPU in %.2f s; at worst %.0f us "
+               "behind its plan\n", r->client_cpu, r->time, s->late / 1e3);
+    }
+
+    if (r->joined.processes == 0) {
+        return;
+    }
+
+    printf("  server CPU   %.2f s to connect and join, %.3f s measured",
+           f->connect_cpu, f->cpu);
+
+    if (s->measured) {
+        printf(", %.0f deliveries/CPU s",
+               load_per(s->measured, f->cpu));
+    }
+
+    printf("\n  server RSS   %lu kB before, %lu kB joined, %lu kB at the end; "
+           "%.0f bytes a client (PSS %.0f)\n",
+           r->before.rss / 1024, r->joined.rss / 1024, r->stop.rss / 1024,
+           f->rss_each, f->pss_each);
+}
+
+
+int
+load_report(const load_options_t *o, const load_result_t *r)
+{
+    load_figures_t      f;
+    const load_proc_t  *s;
+
+    s = &r->sum;
+    load_figures(r, &f);
+
+    if (o->json) {
+        load_json(o, r, &f);
+
+    } else {
+        load_table(o, r, &f);
+    }
+
+    return s->ready == o->clients && s->closed == 0 && f.missing == 0
+           && s->skipped == 0 && s->again == 0 && s->stray == 0
+           ? 0 : 1;
+}
