@@ -196,9 +196,33 @@ cmp_ok(scalar keys %metrics, '>=', 50, 'metrics are found');
 same([keys %listed], [keys %metrics], 'metrics');
 is_deeply(\%listed, \%metrics, 'types of metrics');
 
-rtprop_nginx();
+my $nginx = rtprop_nginx();
 same([http()->get('/metrics')->{body} =~ /^# TYPE (\w+)/mg], [keys %metrics],
      'a running module has these metrics');
+
+
+# ------------------------------------------------------- examples of http.md
+
+my ($examples) = section(content('docs/http.md'), '## Examples')
+                 =~ /((?: {4}.*\n)+)/;
+my @calls = split /^    (?=api )/m, $examples =~ s/\A    (?=api )//r;
+my $port = $nginx->port;
+my $script = $nginx->write_file('script', <<"END");
+api() {
+    curl -s -o /dev/null -w '%{http_code}' \\
+        -H 'Authorization: Bearer ${\API_KEY}' \\
+        -H 'Content-Type: application/json' "\$@"; echo
+}
+at=http://127.0.0.1:$port/api
+@calls
+END
+
+my @codes = split /\n/, `bash "$script"`;
+
+cmp_ok(scalar @calls, '>=', 10, 'examples are found');
+is(scalar @codes, scalar @calls, 'each example was answered');
+like($codes[$_], qr/^20[01]$/, "http.md: " . (split /\n/, $calls[$_])[0])
+    for 0 .. $#codes;
 
 
 # --------------------------------------------------------------------- links
