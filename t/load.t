@@ -7,6 +7,9 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
 use Test::More;
 
 use lib 't/lib', 't/load';
@@ -36,6 +39,49 @@ sub all_ok {
     is($result->{failed} + $result->{closed}, 0, "$name: none is lost");
     is($result->{received}, $result->{expected}, "$name: all arrived");
     is($result->{$_}, 0, "$name: $_") for qw(missing skipped again stray);
+}
+
+
+# One connection's messages come back, but each fifth is lost, and each seventh
+# changes places with the next one: (port, process).
+
+sub bad_server {
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+        or die "listen: $@\n";
+    my $pid = fork // die "fork: $!\n";
+
+    return ($listen->sockport, $pid) if $pid;
+
+    alarm 20;
+    my $c = $listen->accept;
+    my ($in, $number, $held) = ('', 0, '');
+
+    while ($in !~ /\r\n\r\n/) {
+        sysread $c, $in, 4096, length $in or POSIX::_exit(1);
+    }
+
+    syswrite $c, "HTTP/1.1 101 Switching Protocols\r\n"
+        . "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    $in = '';
+
+    while (sysread $c, $in, 4096, length $in) {
+        while (length $in >= 38) {         # a mark of 32, masked
+            my ($mask, $mark) = unpack 'x2 a4 a32', substr $in, 0, 38, '';
+            my $frame = "\x81\x20" . ($mark ^ $mask x 8);
+
+            next if ++$number % 5 == 0;
+
+            if ($number % 7 == 0) {
+                $held = $frame;
+                next;
+            }
+
+            syswrite $c, $frame . $held;
+            $held = '';
+        }
+    }
+
+    POSIX::_exit(0);
 }
 
 
@@ -76,6 +122,20 @@ $r = $load->run(@short, '--echo', '--message', '{mark} ~{mark}');
 is($r->{status}, 1, 'a message that comes twice: the status');
 is($r->{again}, $r->{sent}, 'each is counted again');
 is($r->{received}, $r->{sent}, 'but not as received');
+
+my ($port, $pid) = bad_server();
+my $args = "@short --clients 1 --echo --welcome '' --message '{mark}'"
+           . ' --rate 100 --drain 0.2';
+my $json = `$program --url ws://127.0.0.1:$port/ --json $args`;
+
+is($? >> 8, 1, 'a server that loses and swaps messages');
+waitpid $pid, 0;
+$r = JSON::PP::decode_json($json);
+cmp_ok($r->{missing}, '>', 0, 'what is missing');
+cmp_ok($r->{skipped}, '>', 0, 'what was owed when a later one came');
+cmp_ok($r->{again}, '>', 0, 'what came too late');
+is($r->{received} + $r->{missing}, $r->{sent}, 'and it adds up');
+
 
 `$program --url http://127.0.0.1/ 2>&1`;
 is($? >> 8, 2, 'a wrong option');
