@@ -60,6 +60,20 @@ is($said, "the demo is not running\n", 'stopping again does no harm');
 is($status, 0, 'and is no failure');
 
 
+# on a port where nobody listens, but which a connection of somebody's has
+
+{
+    my $near = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                     PeerPort => $busy->sockport) or die;
+    my $at = $near->sockport;
+
+    ($status, $said) = demo('start', $at);
+    is($status, 0, 'the demo starts beside it');
+    like($said, qr/^port $at is taken, using \d+$/m, 'and says so');
+    demo('stop');
+}
+
+
 # into a folder instead of the root
 
 `"$top/tools/install.sh" "$ENV{RTPROP_MODULE}" "$dir/root" 2>&1`;

@@ -72,8 +72,46 @@ if running; then
 fi
 
 wanted=$port
+mkdir -p "$prefix/logs" "$prefix/tmp"
 
-while taken "$port"; do
+# A port may be in use though nobody listens there (the near end of somebody's
+# connection), so nginx has the last word.
+
+start() {
+    sed -e "s|@PREFIX@|$prefix|g" \
+        -e "s|@PORT@|$port|g" \
+        -e "s|@MODULE@|$RTPROP_MODULE|g" \
+        -e "s|@DEMO@|$top/demo|g" \
+        -e "s|@CLIENTS@|$top/clients|g" \
+        "$top/demo/nginx.conf.in" > "$prefix/nginx.conf"
+
+    # root's workers give up their rights, and then may not reach a tree that
+    # only its owner can: here they stay what the owner of the tree is
+
+    global=
+
+    if ! grep -q '^ *pid ' "$prefix/nginx.conf"; then
+        global="pid $pidfile;"
+    fi
+
+    if [ "$(id -u)" = 0 ] && ! grep -q '^ *user ' "$prefix/nginx.conf"; then
+        global="$global user $(stat -c '%U %G' "$top/demo");"
+    fi
+
+    "$RTPROP_NGINX" -p "$prefix" -c "$prefix/nginx.conf" \
+        -e "$prefix/logs/error.log" -g "$global" 2> "$prefix/logs/start.log"
+}
+
+
+while taken "$port" || ! start; do
+
+    if ! taken "$port" \
+       && ! grep -q 'Address already in use' "$prefix/logs/start.log"
+    then
+        cat "$prefix/logs/start.log" >&2
+        exit 1
+    fi
+
     port=$((port + 1))
 
     if [ $port -gt $((wanted + 100)) ]; then
@@ -83,35 +121,6 @@ while taken "$port"; do
 done
 
 [ "$port" = "$wanted" ] || echo "port $wanted is taken, using $port"
-
-mkdir -p "$prefix/logs" "$prefix/tmp"
-
-sed -e "s|@PREFIX@|$prefix|g" \
-    -e "s|@PORT@|$port|g" \
-    -e "s|@MODULE@|$RTPROP_MODULE|g" \
-    -e "s|@DEMO@|$top/demo|g" \
-    -e "s|@CLIENTS@|$top/clients|g" \
-    "$top/demo/nginx.conf.in" > "$prefix/nginx.conf"
-
-# root's workers give up their rights, and then may not reach a tree that only
-# its owner can: here they stay what the owner of the tree is
-
-global=
-
-if ! grep -q '^ *pid ' "$prefix/nginx.conf"; then
-    global="pid $pidfile;"
-fi
-
-if [ "$(id -u)" = 0 ] && ! grep -q '^ *user ' "$prefix/nginx.conf"; then
-    global="$global user $(stat -c '%U %G' "$top/demo");"
-fi
-
-if ! "$RTPROP_NGINX" -p "$prefix" -c "$prefix/nginx.conf" \
-     -e "$prefix/logs/error.log" -g "$global" 2> "$prefix/logs/start.log"
-then
-    cat "$prefix/logs/start.log" >&2
-    exit 1
-fi
 
 if ! taken "$port"; then
     echo "nginx started, but does not listen on port $port;" \
