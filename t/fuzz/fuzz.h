@@ -21,7 +21,7 @@
 #include "base/rtprop_base.h"
 
 
-#define FUZZ_COPIES  256
+#define FUZZ_COPIES  1024
 
 
 typedef struct {
