@@ -160,6 +160,8 @@ $res = api(GET => "/api/conversations/c1/messages?limit=2&before=$ids[2]");
 is_deeply([map { $_->{content} } @{$res->{json}{messages}}], ['m1', 'm2'],
           'before');
 ok(!$res->{json}{has_more}, 'no more');
+is(api(GET => '/api/conversations/none/messages')->{json}{code}, 'not_found',
+   'of no conversation');
 is(api(GET => '/api/conversations/c1/messages?limit=x')->{status}, 422,
    'a bad limit');
 is(api(GET => '/api/conversations/c1/messages?before=x')->{json}{field},

@@ -13,7 +13,10 @@ typedef struct {
 } ngx_rtprop_chat_page_t;
 
 
+static void ngx_rtprop_chat_page_find(ngx_rtprop_cmd_t *cmd,
+    ngx_rtprop_chat_page_t *page, ngx_rtprop_op_pt done);
 static void ngx_rtprop_chat_history_right(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_page_known(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_page_start(ngx_rtprop_cmd_t *cmd,
     ngx_rtprop_chat_page_t *page, rtprop_value_t *args);
 static void ngx_rtprop_chat_history_read(ngx_rtprop_op_t *op);
@@ -22,7 +25,6 @@ static void ngx_rtprop_chat_history_read(ngx_rtprop_op_t *op);
 void
 ngx_rtprop_chat_history(ngx_rtprop_cmd_t *cmd)
 {
-    ngx_rtprop_engine_t     *e;
     ngx_rtprop_chat_page_t  *page;
 
     page = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_chat_page_t));
@@ -49,8 +51,20 @@ ngx_rtprop_chat_history(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
+    ngx_rtprop_chat_page_find(cmd, page, ngx_rtprop_chat_history_right);
+}
+
+
+/* Asks for the conversation's document. */
+
+static void
+ngx_rtprop_chat_page_find(ngx_rtprop_cmd_t *cmd, ngx_rtprop_chat_page_t *page,
+    ngx_rtprop_op_pt done)
+{
+    ngx_rtprop_engine_t  *e;
+
     page->cmd = cmd;
-    page->state.op.done = ngx_rtprop_chat_history_right;
+    page->state.op.done = done;
     page->state.op.data = page;
     page->state.op.pool = cmd->pool;
     page->state.key = page->history.channel;
@@ -190,5 +204,25 @@ ngx_rtprop_chat_http_messages(ngx_rtprop_cmd_t *cmd)
 
     page->id = cmd->path[0];
 
-    ngx_rtprop_chat_page_start(cmd, page, &cmd->args[0]);
+    ngx_rtprop_chat_page_find(cmd, page, ngx_rtprop_chat_page_known);
+}
+
+
+static void
+ngx_rtprop_chat_page_known(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_page_t *page = op->data;
+
+    if (op->rc == NGX_DECLINED) {
+        ngx_rtprop_refuse(page->cmd, "not_found",
+                          "there is no such conversation", NULL);
+        return;
+    }
+
+    if (op->rc != NGX_OK) {
+        ngx_rtprop_refuse_rc(page->cmd, op->rc);
+        return;
+    }
+
+    ngx_rtprop_chat_page_start(page->cmd, page, &page->cmd->args[0]);
 }
