@@ -51,12 +51,12 @@ CC_PKG  := $(firstword $(CC)):$(if $(findstring clang,$(CC)),clang,gcc)
 ifneq ($(findstring clang,$(CC)),)
 SAN_PKG := libclang-rt-14-dev
 endif
-PKGS    := $(CC_PKG) libc6-dev libjansson-dev libssl-dev libpcre2-dev \
-           zlib1g-dev $(if $(NGINX_SRC),,nginx nginx-dev)
+PKGS    := $(CC_PKG) libc6-dev libjansson-dev libhiredis-dev libssl-dev \
+           libpcre2-dev zlib1g-dev $(if $(NGINX_SRC),,nginx nginx-dev)
 UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
            libpcre2-dev zlib1g-dev perl
 TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
-           chromium:chromium node:nodejs npm:npm
+           chromium:chromium node:nodejs npm:npm redis-server:redis-server
 
 FUZZ_PKGS := clang:clang libclang-rt-14-dev perl $(PKGS)
 
@@ -175,7 +175,7 @@ $(OUT)/fuzz/%: t/fuzz/fuzz_%.c | $(OUT)/fuzz/fuzz_fields.h $(OBJ)/Makefile
 	    -fno-sanitize-recover=all -MMD -MP -Isrc -I. -I$(OUT)/fuzz \
 	    $(patsubst %,-I$(SRCDIR)/src/%,core event event/modules os/unix http \
 	        http/modules http/v2) -I$(OBJ) \
-	    -o $@ $< -ljansson -lcrypto -lz -lpcre2-8 -lm
+	    -o $@ $< -ljansson -lhiredis -lcrypto -lz -lpcre2-8 -lm
 
 $(OUT)/fuzz/fuzz_fields.h: t/fuzz/fields.pl $(shell find src -name '*.[ch]')
 	@mkdir -p $(OUT)/fuzz

@@ -73,6 +73,9 @@ typedef enum {
 } ngx_rtprop_rate_class_e;
 
 
+#define NGX_RTPROP_ENGINE_SHM    0
+#define NGX_RTPROP_ENGINE_REDIS  1
+
 #define NGX_RTPROP_CASE_SNAKE    1
 #define NGX_RTPROP_CASE_CAMEL    2
 #define NGX_RTPROP_CASE_BOTH     3
@@ -83,7 +86,8 @@ struct ngx_rtprop_main_conf_s {
     ngx_rtprop_zone_t         *zone;       /* since the zone's init */
     ngx_str_t                  zone_name;
     size_t                     zone_size;
-    ngx_uint_t                 engine;     /* 0: shm */
+    ngx_uint_t                 engine;     /* NGX_RTPROP_ENGINE_* */
+    void                      *redis;      /* engine/redis/ngx_rtprop_redis.h */
 
     ngx_uint_t                 history_messages;
     size_t                     history_bytes;
