@@ -44,6 +44,7 @@ typedef struct ngx_rtprop_cmd_s        ngx_rtprop_cmd_t;
 typedef struct ngx_rtprop_hub_s        ngx_rtprop_hub_t;
 typedef struct ngx_rtprop_engine_s     ngx_rtprop_engine_t;
 typedef struct ngx_rtprop_event_s      ngx_rtprop_event_t;
+typedef struct ngx_rtprop_store_s      ngx_rtprop_store_t;
 
 
 /* What a location serves: a word of the directive "rtprop" and its handler. */
@@ -111,6 +112,7 @@ struct ngx_rtprop_main_conf_s {
     ngx_array_t                protocols;    /* ngx_rtprop_protocol_t * */
 
     void                      *http;         /* http/ngx_rtprop_http.h */
+    void                      *store;        /* ngx_rtprop_store_conf_t */
 
     ngx_rtprop_worker_t       *worker;       /* since init_process */
 
@@ -168,6 +170,7 @@ struct ngx_rtprop_worker_s {
     ngx_rtprop_sessions_t     *sessions;
     ngx_rtprop_hub_t          *hub;
     ngx_rtprop_engine_t       *engine;
+    ngx_rtprop_store_t        *store;        /* NULL: no rtprop_postgres */
 
     ngx_uint_t                 slot;         /* of the zone, this worker's */
     u_char                     key[16];      /* of hash tables, rtprop_hash */
