@@ -502,3 +502,89 @@ rtprop_json_utf8_char(const unsigned char *p, const unsigned char *end)
 
     return n;
 }
+
+
+/* How many octets from src on are written as they are, ASCII all of them. */
+
+static size_t
+rtprop_json_plain(const unsigned char *src, const unsigned char *end)
+{
+    unsigned              c;
+    const unsigned char  *p;
+
+    for (p = src; p < end; p++) {
+        c = *p;
+
+        if (c - 0x20 > 0x7e - 0x20 || c == '"' || c == '\\') {
+            break;
+        }
+    }
+
+    return p - src;
+}
+
+
+size_t
+rtprop_json_escape(unsigned char *dst, const unsigned char *src, size_t len)
+{
+    size_t                i, n, size;
+    unsigned char         out[6];
+    const unsigned char  *end;
+
+    static const char  hex[] = "0123456789abcdef";
+
+    size = 0;
+    end = src + len;
+
+    while (src < end) {
+
+        n = rtprop_json_plain(src, end);
+
+        if (n) {
+            if (dst != NULL) {
+                memcpy(dst + size, src, n);
+            }
+
+            size += n;
+            src += n;
+            continue;
+        }
+
+        n = rtprop_json_utf8_char(src, end);
+
+        if (n == 0) {
+            out[0] = '?';
+            i = 1;
+            n = 1;
+
+        } else if (*src == '"' || *src == '\\') {
+            out[0] = '\\';
+            out[1] = *src;
+            i = 2;
+
+        } else if (*src == '\n' || *src == '\r' || *src == '\t') {
+            out[0] = '\\';
+            out[1] = *src == '\n' ? 'n' : *src == '\r' ? 'r' : 't';
+            i = 2;
+
+        } else if (*src < 0x20 || *src == 0x7f) {
+            memcpy(out, "\\u00", 4);
+            out[4] = hex[*src >> 4];
+            out[5] = hex[*src & 15];
+            i = 6;
+
+        } else {
+            memcpy(out, src, n);
+            i = n;
+        }
+
+        if (dst != NULL) {
+            memcpy(dst + size, out, i);
+        }
+
+        size += i;
+        src += n;
+    }
+
+    return size;
+}

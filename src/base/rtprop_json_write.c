@@ -321,59 +321,6 @@ rtprop_json_reserve(rtprop_json_buf_t *buf, size_t len)
 }
 
 
-size_t
-rtprop_json_escape(unsigned char *dst, const unsigned char *src, size_t len)
-{
-    size_t                i, n, size;
-    unsigned char         out[6];
-    const unsigned char  *end;
-
-    static const char  hex[] = "0123456789abcdef";
-
-    size = 0;
-    end = src + len;
-
-    while (src < end) {
-        n = rtprop_json_utf8_char(src, end);
-
-        if (n == 0) {
-            out[0] = '?';
-            i = 1;
-            n = 1;
-
-        } else if (*src == '"' || *src == '\\') {
-            out[0] = '\\';
-            out[1] = *src;
-            i = 2;
-
-        } else if (*src == '\n' || *src == '\r' || *src == '\t') {
-            out[0] = '\\';
-            out[1] = *src == '\n' ? 'n' : *src == '\r' ? 'r' : 't';
-            i = 2;
-
-        } else if (*src < 0x20 || *src == 0x7f) {
-            memcpy(out, "\\u00", 4);
-            out[4] = hex[*src >> 4];
-            out[5] = hex[*src & 15];
-            i = 6;
-
-        } else {
-            memcpy(out, src, n);
-            i = n;
-        }
-
-        if (dst != NULL) {
-            memcpy(dst + size, out, i);
-        }
-
-        size += i;
-        src += n;
-    }
-
-    return size;
-}
-
-
 json_t *
 rtprop_json_respell(json_t *json, const char *keys, rtprop_json_spell_e mode)
 {
