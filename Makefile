@@ -12,6 +12,8 @@ NGINX_SRC  ?=
 SANITIZE ?=
 JOBS     ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
+MINUTES  ?= 10
+SEED     ?= $(shell date +%s)
 SCENARIOS ?=
 DESTDIR  ?=
 NGX_FLAGS ?= --with-http_ssl_module --with-http_v2_module \
@@ -103,6 +105,11 @@ fuzz:  ## each fuzz target over its seeds, then for FUZZ_SECONDS
 	@$(MAKE) -s --no-print-directory fuzz-programs
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) perl t/fuzz/fuzz.t
 
+chaos: module  ## kill, cut and reload under load for MINUTES of each run
+	@tools/need.sh $(PKGS) $(TEST_PKGS)
+	@CHAOS_SECONDS=$$(( $(MINUTES) * 60 )) CHAOS_SEED=$(SEED) \
+	    prove -It/lib -v t/chaos
+
 deb:  ## build the Debian package into build/, as an ordinary user
 	@tools/deb.sh '$(OUT)' '$(JOBS)'
 
@@ -127,6 +134,7 @@ help:  ## show this list
 	@echo "  SANITIZE=1        with NGINX_SRC: address and undefined sanitizers"
 	@echo "  SCENARIOS='fan echo8'  only these of \"make bench\""
 	@echo "  FUZZ_SECONDS=60   of each target of \"make fuzz\""
+	@echo "  MINUTES=10        of each run of \"make chaos\"; SEED=n repeats one"
 	@echo "  PORT=8080         of the demo page; the next free one if taken"
 	@echo "  BUILD=build       where everything is written"
 	@echo "  V=1               show the compiler's command lines"

@@ -1,0 +1,189 @@
+package RTProp::Chaos;
+
+# Load on instances of nginx while a seeded plan breaks things.
+#
+#   my $chaos = RTProp::Chaos->new(instances => [$a, $b], seed => 1,
+#                                  clients => 20, …);
+#   $chaos->start;                   # until everybody has joined
+#   $chaos->run(\@actions);          # each one after more acknowledgements
+#   my ($ok, $text) = $chaos->judge(anew => 0);
+#
+# An action is [name, sub]; the sub leaves everything running again, or on its
+# way.  Between two actions the load must have got STEP more messages
+# acknowledged, so each of them is answered by a cluster that serves again.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use File::Temp;
+use IO::Select;
+use IPC::Open2;
+use JSON::PP ();
+use Time::HiRes qw(time);
+
+use constant { STEP => 20, TIMEOUT => 90 };
+
+my $dir = 't/chaos';
+
+
+sub new {
+    my ($class, %opt) = @_;
+
+    my $self = bless {
+        seed => 1, clients => 16, rooms => 2, auctions => 1, properties => 1,
+        rate => 60, acked => 0, buffer => '', facts => [], %opt,
+        dir => File::Temp->newdir('chaos-XXXXXX', TMPDIR => 1),
+    }, $class;
+
+    $self->{history} = "$self->{dir}/history.jsonl";
+    srand $self->{seed};
+
+    return $self;
+}
+
+
+# What the load needs of npm; false when it can't be had.
+
+sub install {
+    my ($lock, $done) = ("$dir/package-lock.json",
+                         "$dir/node_modules/.package-lock.json");
+
+    return 1 if -e $done && -M $lock >= -M $done;
+
+    return system("cd $dir && npm ci --ignore-scripts --no-audit --no-fund"
+                  . " --loglevel=error </dev/null >&2") == 0;
+}
+
+
+sub start {
+    my ($self) = @_;
+    my @ports = map { $_->port } @{$self->{instances}};
+
+    $self->{pid} = open2($self->{out}, $self->{in}, 'node', "$dir/load.mjs",
+        (map { ('--url', "ws://127.0.0.1:$_/ws?u={user}",
+                '--api', "http://127.0.0.1:$_/api") } @ports),
+        '--out', $self->{history}, map { ("--$_", $self->{$_}) }
+        qw(seed clients rooms auctions properties rate));
+
+    $self->wait_for(qr/^ready$/);
+
+    return $self;
+}
+
+
+# Waits for a line of the load; croaks if none comes in time.
+
+sub wait_for {
+    my ($self, $pattern) = @_;
+    my $deadline = time + TIMEOUT;
+    my $select = IO::Select->new($self->{out});
+
+    while (1) {
+        while ($self->{buffer} =~ s/^([^\n]*)\n//) {
+            my $line = $1;
+
+            $self->{acked} = $1 if $line =~ /^acked (\d+)/;
+            return $line if $line =~ $pattern;
+        }
+
+        my $left = $deadline - time;
+        croak "the load never said $pattern (acked $self->{acked})"
+            if $left <= 0 || !$select->can_read($left)
+               || !sysread $self->{out}, $self->{buffer}, 4096,
+                           length $self->{buffer};
+    }
+}
+
+
+sub progress {
+    my ($self) = @_;
+    my $goal = $self->{acked} + STEP;
+
+    $self->wait_for(qr/^acked/) while $self->{acked} < $goal;
+}
+
+
+sub cut {
+    my ($self, $n) = @_;
+
+    syswrite $self->{in}, "cut $n\n";
+}
+
+
+# All actions once, in an order that the seed decides; with $seconds again and
+# again, as the seed has it, until they are over.  Returns what was done.
+
+sub run {
+    my ($self, $actions, $seconds) = @_;
+    my (@left, @done);
+    my $deadline = time + ($seconds // 0);
+
+    while (1) {
+        if (!@left) {
+            last if @done && time >= $deadline;
+            @left = @$actions;
+        }
+
+        my ($action) = splice @left, int rand @left, 1;
+
+        $self->progress;
+        print STDERR "# $action->[0]\n" if $ENV{CHAOS_VERBOSE};
+        $action->[1]->();
+        push @done, $action->[0];
+    }
+
+    $self->progress;
+
+    return @done;
+}
+
+
+# One more fact, of the database.
+
+sub fact {
+    my ($self, $fact) = @_;
+
+    push @{$self->{facts}}, JSON::PP->new->canonical->encode($fact);
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    syswrite $self->{in}, "stop\n";
+    $self->wait_for(qr/^stopped$/);
+    waitpid delete $self->{pid}, 0;
+}
+
+
+# (true if nothing is wrong, what the checker says); "anew" allows that people
+# had to start over.
+
+sub judge {
+    my ($self, %opt) = @_;
+
+    open my $fh, '>', "$self->{dir}/database.jsonl" or croak $!;
+    print $fh "$_\n" for @{$self->{facts}};
+    close $fh;
+
+    open my $out, '-|', 'node', "$dir/check.mjs",
+         ($opt{anew} ? () : '--no-anew'), $self->{history},
+         "$self->{dir}/database.jsonl" or croak "node: $!";
+    my $text = do { local $/; <$out> };
+
+    return (close($out) ? 1 : 0, $text);
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    if ($self->{pid}) {
+        kill 'KILL', $self->{pid};
+        waitpid $self->{pid}, 0;
+    }
+}
+
+
+1;
