@@ -39,6 +39,8 @@
 #define NGX_RTPROP_EV_CONTROL    0x02      /* for the hub, not for clients */
 #define NGX_RTPROP_EV_HIDDEN     0x04      /* kept in history, not delivered */
 #define NGX_RTPROP_EV_RECEIPT    0x08      /* kind wants to know of delivery */
+#define NGX_RTPROP_EV_POSITION   0x10      /* carried: no event, see publish */
+#define NGX_RTPROP_EV_QUIET      0x20      /* carried: kept, not delivered */
 
 
 struct ngx_rtprop_event_s {
@@ -88,11 +90,34 @@ struct ngx_rtprop_op_s {
  * Publishes n events, each to its channel.  Reliable ones get epoch, offset
  * and a place in history; all or none of them.  NGX_BUSY: zone full even
  * after old history went.
+ *
+ * carried: reliable ones have epoch, offset and time already, by an authority
+ * that counts without gaps; the engine follows it.  Of each event, in their
+ * order:
+ *
+ *   the channel has another epoch,   it takes the event's epoch, its history
+ *   or does not exist                is emptied, its offset is the event's
+ *                                    less one; then as below
+ *   offset <= the channel's          was there before: skipped
+ *   offset == the channel's + 1      kept and delivered as ever
+ *   offset is greater                NGX_DECLINED, nothing was done: failed is
+ *                                    the event's index, position the offset of
+ *                                    its channel (with what would have been
+ *                                    published ahead of it by this operation)
+ *
+ * With NGX_RTPROP_EV_QUIET it is kept, without that flag, and not delivered.
+ * NGX_RTPROP_EV_POSITION is no event: a channel of another epoch, or none,
+ * takes epoch and offset, with an empty history; one of this epoch stays as it
+ * is.  Volatile ones go out as ever.
  */
 typedef struct {
     ngx_rtprop_op_t            op;
     ngx_rtprop_event_t        *events;
     ngx_uint_t                 nevents;
+    unsigned                   carried:1;
+
+    ngx_uint_t                 failed;     /* out, with carried */
+    uint64_t                   position;
 } ngx_rtprop_publish_t;
 
 
@@ -185,7 +210,8 @@ typedef struct {
  * (version 0).
  *
  * put: writes value if the version kept is still the expected one (0: there is
- * none), raises it by one, and publishes the events in the same step.
+ * none), raises it by step (0: by one), and publishes the events in the same
+ * step.
  * value.data NULL deletes.  NGX_OK: version is the new one, the events have
  * their offsets.  NGX_DECLINED: a conflict, value and version are the current
  * ones.  NGX_ABORT: the engine's clock is at or past not_after (ms; 0: none);
@@ -197,6 +223,7 @@ typedef struct {
     ngx_str_t                  key;        /* "auction:7" */
     ngx_str_t                  value;
     uint64_t                   version;
+    ngx_uint_t                 step;
     int64_t                    not_after;
     ngx_msec_t                 ttl;
     ngx_rtprop_event_t        *events;

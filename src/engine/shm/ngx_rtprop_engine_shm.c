@@ -339,7 +339,9 @@ ngx_rtprop_shm_publish(ngx_rtprop_engine_t *e, ngx_rtprop_publish_t *op)
     rc = ngx_rtprop_shm_log_prepare(shm, op->events, op->nevents);
 
     if (rc == NGX_OK) {
-        rc = ngx_rtprop_shm_transact(shm, ngx_rtprop_shm_publish_step, op);
+        rc = ngx_rtprop_shm_transact(shm, op->carried
+                                          ? ngx_rtprop_shm_carry_step
+                                          : ngx_rtprop_shm_publish_step, op);
     }
 
     if (rc == NGX_OK) {

@@ -362,6 +362,20 @@ ngx_int_t ngx_rtprop_shm_log_write(ngx_rtprop_shm_t *shm,
     ngx_rtprop_event_t *events, ngx_uint_t n);
 
 /*
+ * Parts of that step.  NGX_ERROR: too much for one transaction.  keep: the
+ * record goes into the channel's history, with the epoch and the offset that
+ * are next.  announce: to the ring.
+ */
+ngx_int_t ngx_rtprop_shm_log_room(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_shm_out_t *out);
+ngx_int_t ngx_rtprop_shm_log_one(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_event_t *ev, ngx_rtprop_shm_out_t *out);
+ngx_int_t ngx_rtprop_shm_log_keep(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref,
+    ngx_rtprop_shm_record_t *rec);
+ngx_int_t ngx_rtprop_shm_log_announce(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_shm_record_t *rec);
+
+/*
  * Bounds the histories that the last step wrote to; locked, in transactions of
  * its own.
  */
@@ -406,6 +420,12 @@ ngx_rtprop_shm_event_link(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
 
 
 #define NGX_RTPROP_SHM_EVENT_LINK   8      /* offset of a chain's head */
+
+
+/* -------------------------------------------------- ngx_rtprop_shm_carry.c */
+
+/* The step of a carried publish; data is the operation. */
+ngx_int_t ngx_rtprop_shm_carry_step(ngx_rtprop_shm_t *shm, void *data);
 
 
 /* -------------------------------------------------- ngx_rtprop_shm_evict.c */

@@ -16,12 +16,6 @@
 
 static ngx_int_t ngx_rtprop_shm_log_reserve(ngx_rtprop_shm_t *shm,
     size_t size);
-static ngx_int_t ngx_rtprop_shm_log_one(ngx_rtprop_shm_t *shm,
-    ngx_rtprop_event_t *ev, ngx_rtprop_shm_out_t *out);
-static ngx_int_t ngx_rtprop_shm_log_keep(ngx_rtprop_shm_t *shm,
-    ngx_rtprop_ref_t ref, ngx_rtprop_shm_record_t *rec);
-static ngx_int_t ngx_rtprop_shm_log_announce(ngx_rtprop_shm_t *shm,
-    ngx_rtprop_shm_record_t *rec);
 
 
 ngx_int_t
@@ -102,18 +96,14 @@ ngx_rtprop_shm_log_write(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *events,
     ngx_uint_t n)
 {
     ngx_int_t   rc;
-    ngx_uint_t  i, words;
+    ngx_uint_t  i;
 
     for (i = 0; i < n; i++) {
-        words = NGX_RTPROP_SHM_EVENT_WORDS
-                + shm->outs[i].size / 4000 * NGX_RTPROP_SHM_BLOCK_WORDS;
+        rc = ngx_rtprop_shm_log_room(shm, &shm->outs[i]);
 
-        if (ngx_rtprop_zone_room(shm->zone) < words) {
-            shm->error = "too many events are published at once";
-            return NGX_ERROR;
+        if (rc == NGX_OK) {
+            rc = ngx_rtprop_shm_log_one(shm, &events[i], &shm->outs[i]);
         }
-
-        rc = ngx_rtprop_shm_log_one(shm, &events[i], &shm->outs[i]);
 
         if (rc != NGX_OK) {
             return rc;
@@ -126,9 +116,26 @@ ngx_rtprop_shm_log_write(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *events,
 }
 
 
+ngx_int_t
+ngx_rtprop_shm_log_room(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_out_t *out)
+{
+    ngx_uint_t  words;
+
+    words = NGX_RTPROP_SHM_EVENT_WORDS
+            + out->size / 4000 * NGX_RTPROP_SHM_BLOCK_WORDS;
+
+    if (ngx_rtprop_zone_room(shm->zone) < words) {
+        shm->error = "too many events are published at once";
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 /* A volatile event makes no channel; it tells the epoch that there is. */
 
-static ngx_int_t
+ngx_int_t
 ngx_rtprop_shm_log_one(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *ev,
     ngx_rtprop_shm_out_t *out)
 {
@@ -173,7 +180,7 @@ ngx_rtprop_shm_log_one(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *ev,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_rtprop_shm_log_keep(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref,
     ngx_rtprop_shm_record_t *rec)
 {
@@ -219,7 +226,7 @@ ngx_rtprop_shm_log_keep(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref,
 
 /* What the ring has no room for is kept in history only, and looked up. */
 
-static ngx_int_t
+ngx_int_t
 ngx_rtprop_shm_log_announce(ngx_rtprop_shm_t *shm,
     ngx_rtprop_shm_record_t *rec)
 {

@@ -241,7 +241,9 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
 
     ngx_rtprop_shm_change(shm, item);
 
-    item->value = version + 1;
+    version += op->step ? op->step : 1;
+
+    item->value = version;
     item->text = text;
     item->expires = op->ttl ? ngx_rtprop_zone_clock() + (int64_t) op->ttl : 0;
 
@@ -249,7 +251,7 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
         ngx_rtprop_zone_chain_free(shm->zone, old);
     }
 
-    op->version = version + 1;
+    op->version = version;
 
     return NGX_OK;
 }

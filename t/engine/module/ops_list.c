@@ -79,6 +79,7 @@ op_publish(ops_answer_t *a)
         return;
     }
 
+    ngx_memzero(&op, sizeof(op));
     op_init(a, &op.op);
     op.events = ev;
     op.nevents = n;
@@ -87,6 +88,46 @@ op_publish(ops_answer_t *a)
 
     ops_say(a, "rc=%i epoch=%uxL offset=%uL\n", op.op.rc, ev[n - 1].epoch,
             ev[n - 1].offset);
+}
+
+
+/* n events of one channel from offset on; with "other" a last one of that. */
+
+static void
+op_carry(ops_answer_t *a)
+{
+    ngx_str_t             other;
+    ngx_uint_t            i, n;
+    ngx_rtprop_event_t   *ev;
+    ngx_rtprop_publish_t  op;
+
+    n = ngx_max(ops_int(a, "n"), 1);
+    other = ops_arg(a, "other");
+    ev = ngx_palloc(a->r->pool, (n + 1) * sizeof(ngx_rtprop_event_t));
+
+    if (ev == NULL || op_events(a, ev, n + 1) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i <= n; i++) {
+        ev[i].epoch = ops_hex(a, "epoch");
+        ev[i].offset = ops_int(a, "offset") + i;
+        ev[i].time = ngx_rtprop_now() - ops_int(a, "ago");
+    }
+
+    ev[n].channel = other;
+    ev[n].offset = 1;
+
+    ngx_memzero(&op, sizeof(op));
+    op_init(a, &op.op);
+    op.events = ev;
+    op.nevents = other.len ? n + 1 : n;
+    op.carried = 1;
+
+    a->ops->engine->publish(a->ops->engine, &op);
+
+    ops_say(a, "rc=%i failed=%ui position=%uL\n", op.op.rc, op.failed,
+            op.position);
 }
 
 
@@ -215,6 +256,7 @@ op_state(ops_answer_t *a, ngx_uint_t put)
     op.key = ops_arg(a, "key");
     op.value = ops_arg(a, "value");
     op.version = ops_int(a, "version");
+    op.step = ops_int(a, "step");
     op.ttl = ops_int(a, "ttl");
 
     if (ops_int(a, "late")) {
@@ -515,6 +557,7 @@ op_fill(ops_answer_t *a)
             return;
         }
 
+        ngx_memzero(&op, sizeof(op));
         op_init(a, &op.op);
         op.events = &ev;
         op.nevents = 1;
@@ -559,6 +602,7 @@ op_time(ops_answer_t *a)
         return;
     }
 
+    ngx_memzero(&op, sizeof(op));
     op_init(a, &op.op);
     op.events = &ev;
     op.nevents = 1;
@@ -576,6 +620,7 @@ op_time(ops_answer_t *a)
 
 ops_op_t  ops_list[] = {
     { ngx_string("publish"), op_publish },
+    { ngx_string("carry"), op_carry },
     { ngx_string("history"), op_history },
     { ngx_string("unsubscribe"), op_unsubscribe },
     { ngx_string("add"), op_add },

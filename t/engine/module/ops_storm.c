@@ -51,6 +51,8 @@ storm_publish(ops_t *ops, ngx_pool_t *pool)
     ngx_rtprop_event_t     ev[4];
     ngx_rtprop_publish_t   op;
 
+    ngx_memzero(&op, sizeof(op));
+
     op.op.done = storm_done;
     op.op.data = ops;
     op.op.pool = pool;
