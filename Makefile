@@ -58,7 +58,8 @@ PKGS    := $(CC_PKG) libc6-dev libjansson-dev libhiredis-dev libssl-dev \
 UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
            libpcre2-dev zlib1g-dev perl
 TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
-           chromium:chromium node:nodejs npm:npm redis-server:redis-server
+           chromium:chromium node:nodejs npm:npm promtool:prometheus \
+           redis-server:redis-server
 
 FUZZ_PKGS := clang:clang libclang-rt-14-dev perl $(PKGS)
 
