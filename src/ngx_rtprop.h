@@ -47,6 +47,9 @@ typedef struct ngx_rtprop_event_s      ngx_rtprop_event_t;
 typedef struct ngx_rtprop_store_s      ngx_rtprop_store_t;
 
 
+#define NGX_RTPROP_POOLS  32
+
+
 /* What a location serves: a word of the directive "rtprop" and its handler. */
 
 typedef struct {
@@ -174,6 +177,9 @@ struct ngx_rtprop_worker_s {
 
     ngx_uint_t                 slot;         /* of the zone, this worker's */
     u_char                     key[16];      /* of hash tables, rtprop_hash */
+
+    ngx_pool_t                *pools[NGX_RTPROP_POOLS];    /* to use again */
+    ngx_uint_t                 npools;
 
     unsigned                   draining:1;   /* reload or quit under way */
 };

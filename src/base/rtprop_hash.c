@@ -27,6 +27,23 @@ rtprop_hash_load(const unsigned char *p, size_t n)
 }
 
 
+/* Eight octets, the least significant one first. */
+
+static inline uint64_t
+rtprop_hash_load8(const unsigned char *p)
+{
+#if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+    uint64_t  x;
+
+    memcpy(&x, p, 8);
+
+    return x;
+#else
+    return rtprop_hash_load(p, 8);
+#endif
+}
+
+
 static inline void
 rtprop_hash_rounds(uint64_t *v, unsigned n)
 {
@@ -54,8 +71,8 @@ rtprop_hash_sip(const unsigned char *key, const unsigned char *p, size_t len,
     size_t    left;
     uint64_t  k0, k1, m, v[4];
 
-    k0 = rtprop_hash_load(key, 8);
-    k1 = rtprop_hash_load(key + 8, 8);
+    k0 = rtprop_hash_load8(key);
+    k1 = rtprop_hash_load8(key + 8);
 
     v[0] = k0 ^ 0x736f6d6570736575ULL;
     v[1] = k1 ^ 0x646f72616e646f6dULL;
@@ -63,7 +80,7 @@ rtprop_hash_sip(const unsigned char *key, const unsigned char *p, size_t len,
     v[3] = k1 ^ 0x7465646279746573ULL;
 
     for (left = len; left >= 8; left -= 8, p += 8) {
-        m = rtprop_hash_load(p, 8);
+        m = rtprop_hash_load8(p);
         v[3] ^= m;
         rtprop_hash_rounds(v, c);
         v[0] ^= m;

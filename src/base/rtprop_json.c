@@ -504,26 +504,6 @@ rtprop_json_utf8_char(const unsigned char *p, const unsigned char *end)
 }
 
 
-/* How many octets from src on are written as they are, ASCII all of them. */
-
-static size_t
-rtprop_json_plain(const unsigned char *src, const unsigned char *end)
-{
-    unsigned              c;
-    const unsigned char  *p;
-
-    for (p = src; p < end; p++) {
-        c = *p;
-
-        if (c - 0x20 > 0x7e - 0x20 || c == '"' || c == '\\') {
-            break;
-        }
-    }
-
-    return p - src;
-}
-
-
 size_t
 rtprop_json_escape(unsigned char *dst, const unsigned char *src, size_t len)
 {

@@ -108,6 +108,44 @@ size_t rtprop_json_utf8_char(const unsigned char *p,
 
 
 /*
+ * How many of the octets from p to end, from the first on, stand for themselves
+ * in a JSON string, written as rtprop_json_escape() does: printable ASCII but
+ * quotation mark and backslash.  Eight at a time where it can (a borrow can
+ * only mark an octet above one that is marked rightly).
+ */
+static inline size_t
+rtprop_json_plain(const unsigned char *p, const unsigned char *end)
+{
+    uint64_t              x, odd;
+    const unsigned char  *start;
+
+    start = p;
+
+    while (end - p >= 8) {
+        memcpy(&x, p, 8);
+
+        odd = x
+              | ((x - 0x2020202020202020ULL) & ~x)
+              | ((x ^ 0x2222222222222222ULL) - 0x0101010101010101ULL)
+              | ((x ^ 0x5c5c5c5c5c5c5c5cULL) - 0x0101010101010101ULL)
+              | (x + 0x0101010101010101ULL);
+
+        if (odd & 0x8080808080808080ULL) {
+            break;
+        }
+
+        p += 8;
+    }
+
+    while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') {
+        p++;
+    }
+
+    return p - start;
+}
+
+
+/*
  * Writes json compactly to memory that the caller frees with free(); str->len
  * excludes the NUL that follows.  RTPROP_OK, or RTPROP_ERROR without memory
  * or for a document nested deeper than RTPROP_JSON_DEPTH; str is then empty.

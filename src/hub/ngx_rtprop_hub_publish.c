@@ -4,6 +4,7 @@
 
 #include "hub/ngx_rtprop_hub.h"
 #include "hub/ngx_rtprop_hub_deliver.h"
+#include "base/ngx_rtprop_pool.h"
 
 
 #define NGX_RTPROP_HUB_2020  1577836800     /* s */
@@ -230,7 +231,7 @@ ngx_rtprop_hub_dump(ngx_pool_t *pool, json_t *payload, ngx_str_t *text)
 ngx_pool_t *
 ngx_rtprop_hub_pool(ngx_rtprop_hub_t *hub)
 {
-    return ngx_create_pool(1024, hub->worker->log);
+    return ngx_rtprop_pool_get(hub->worker);
 }
 
 
@@ -266,7 +267,7 @@ ngx_rtprop_hub_sweep(ngx_event_t *ev)
     pool = hub->dead.elts;
 
     for (i = 0; i < hub->dead.nelts; i++) {
-        ngx_destroy_pool(pool[i]);
+        ngx_rtprop_pool_put(hub->worker, pool[i]);
     }
 
     hub->dead.nelts = 0;

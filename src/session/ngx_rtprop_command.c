@@ -5,18 +5,23 @@
 
 #include "session/ngx_rtprop_command.h"
 #include "session/ngx_rtprop_limit.h"
+#include "base/ngx_rtprop_pool.h"
 
 
-#define NGX_RTPROP_CMD_POOL   1024
 #define NGX_RTPROP_CMD_RETRY  1000      /* ms; until an open one has ended */
 
 
+static void ngx_rtprop_command_take(ngx_rtprop_session_t *s,
+    const ngx_rtprop_command_t *command, ngx_str_t *name, json_t *payload,
+    const rtprop_flat_t *flat, ngx_str_t *id);
 static ngx_rtprop_cmd_t *ngx_rtprop_command_open(ngx_rtprop_session_t *s,
     const ngx_rtprop_command_t *command, ngx_str_t *name, json_t *payload,
     ngx_str_t *id);
 static ngx_uint_t ngx_rtprop_command_allowed(ngx_rtprop_cmd_t *cmd);
 static ngx_int_t ngx_rtprop_command_parse(ngx_rtprop_cmd_t *cmd,
     const rtprop_field_t *fields);
+static ngx_int_t ngx_rtprop_command_parse_flat(ngx_rtprop_cmd_t *cmd,
+    const rtprop_field_t *fields, const rtprop_flat_t *flat);
 static void ngx_rtprop_command_late(ngx_rtprop_cmd_t *cmd, ngx_msec_t retry);
 static void ngx_rtprop_command_reject(ngx_rtprop_cmd_t *cmd, const char *code,
     const char *message, json_t *extra);
@@ -25,6 +30,7 @@ static void ngx_rtprop_command_respond(ngx_rtprop_cmd_t *cmd,
     ngx_uint_t status, json_t *body);
 static void ngx_rtprop_command_end(ngx_rtprop_cmd_t *cmd);
 static void ngx_rtprop_command_reap(ngx_event_t *ev);
+static void ngx_rtprop_command_free(ngx_rtprop_cmd_t *cmd);
 
 
 void
@@ -46,10 +52,6 @@ void
 ngx_rtprop_command_dispatch(ngx_rtprop_session_t *s, ngx_str_t *name,
     json_t *payload, ngx_str_t *id)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    user;
-    ngx_msec_t                   retry;
-    ngx_rtprop_cmd_t            *cmd;
     const ngx_rtprop_command_t  *command;
 
     if (s->state != NGX_RTPROP_SESSION_OPEN) {
@@ -65,6 +67,49 @@ ngx_rtprop_command_dispatch(ngx_rtprop_session_t *s, ngx_str_t *name,
                                  "there is no such type of message", NULL);
         return;
     }
+
+    ngx_rtprop_command_take(s, command, name, payload, NULL, id);
+}
+
+
+void
+ngx_rtprop_command_dispatch_flat(ngx_rtprop_session_t *s, ngx_str_t *name,
+    const rtprop_flat_t *payload, ngx_str_t *id)
+{
+    json_t                      *json;
+    const char                  *err;
+    const ngx_rtprop_command_t  *command;
+
+    command = ngx_rtprop_command_find(s->worker, name);
+
+    if (command && command->flat && s->state == NGX_RTPROP_SESSION_OPEN) {
+        ngx_rtprop_command_take(s, command, name, NULL, payload, id);
+        return;
+    }
+
+    json = rtprop_json_load(payload->text, payload->len, RTPROP_JSON_DEPTH,
+                            &err);
+
+    if (json == NULL) {
+        ngx_rtprop_session_error(s, id, name, "internal", err, NULL);
+        return;
+    }
+
+    ngx_rtprop_command_dispatch(s, name, json, id);
+}
+
+
+/* payload's reference is taken over; or it is NULL, and flat is not. */
+
+static void
+ngx_rtprop_command_take(ngx_rtprop_session_t *s,
+    const ngx_rtprop_command_t *command, ngx_str_t *name, json_t *payload,
+    const rtprop_flat_t *flat, ngx_str_t *id)
+{
+    ngx_int_t          rc;
+    ngx_str_t          user;
+    ngx_msec_t         retry;
+    ngx_rtprop_cmd_t  *cmd;
 
     retry = NGX_RTPROP_CMD_RETRY;
     user = ngx_rtprop_user_id(s->user);
@@ -96,8 +141,17 @@ ngx_rtprop_command_dispatch(ngx_rtprop_session_t *s, ngx_str_t *name,
         return;
     }
 
-    if (ngx_rtprop_command_parse(cmd, command->fields) == NGX_OK) {
-        command->handler(cmd);
+    rc = flat ? ngx_rtprop_command_parse_flat(cmd, command->fields, flat)
+              : ngx_rtprop_command_parse(cmd, command->fields);
+
+    if (rc != NGX_OK) {
+        return;
+    }
+
+    command->handler(cmd);
+
+    if (command->flat && cmd->done) {
+        ngx_rtprop_command_free(cmd);
     }
 }
 
@@ -155,7 +209,7 @@ ngx_rtprop_command_create(ngx_rtprop_worker_t *worker, json_t *payload)
 
     /* the worker's log: the connection's may be gone before the command */
 
-    pool = ngx_create_pool(NGX_RTPROP_CMD_POOL, worker->log);
+    pool = ngx_rtprop_pool_get(worker);
     if (pool == NULL) {
         json_decref(payload);
         return NULL;
@@ -163,7 +217,7 @@ ngx_rtprop_command_create(ngx_rtprop_worker_t *worker, json_t *payload)
 
     cmd = ngx_pcalloc(pool, sizeof(ngx_rtprop_cmd_t));
     if (cmd == NULL) {
-        ngx_destroy_pool(pool);
+        ngx_rtprop_pool_put(worker, pool);
         json_decref(payload);
         return NULL;
     }
@@ -247,6 +301,39 @@ ngx_rtprop_command_parse(ngx_rtprop_cmd_t *cmd, const rtprop_field_t *fields)
     ngx_rtprop_command_reject(cmd, "invalid_payload", (char *) text, extra);
 
     return NGX_ERROR;
+}
+
+
+/* A payload that is not as it should be is read again, for the error. */
+
+static ngx_int_t
+ngx_rtprop_command_parse_flat(ngx_rtprop_cmd_t *cmd,
+    const rtprop_field_t *fields, const rtprop_flat_t *flat)
+{
+    u_char      *text;
+    const char  *err;
+
+    text = ngx_pnalloc(cmd->pool, flat->len);
+    cmd->args = ngx_palloc(cmd->pool, rtprop_command_count(fields)
+                                      * sizeof(rtprop_value_t));
+
+    if (text && cmd->args) {
+        ngx_memcpy(text, flat->text, flat->len);
+
+        if (rtprop_command_flat(fields, flat, text, cmd->args) == RTPROP_OK) {
+            return NGX_OK;
+        }
+
+        cmd->payload = rtprop_json_load(text, flat->len, RTPROP_JSON_DEPTH,
+                                        &err);
+    }
+
+    if (cmd->payload == NULL) {
+        ngx_rtprop_refuse(cmd, "internal", "no memory", NULL);
+        return NGX_ERROR;
+    }
+
+    return ngx_rtprop_command_parse(cmd, fields);
 }
 
 
@@ -490,18 +577,22 @@ static void
 ngx_rtprop_command_reap(ngx_event_t *ev)
 {
     ngx_queue_t            *q;
-    ngx_rtprop_cmd_t       *cmd;
     ngx_rtprop_sessions_t  *sessions;
 
     sessions = ev->data;
 
     while (!ngx_queue_empty(&sessions->dead)) {
         q = ngx_queue_head(&sessions->dead);
-        cmd = ngx_queue_data(q, ngx_rtprop_cmd_t, queue);
-
-        ngx_queue_remove(q);
-
-        json_decref(cmd->payload);
-        ngx_destroy_pool(cmd->pool);
+        ngx_rtprop_command_free(ngx_queue_data(q, ngx_rtprop_cmd_t, queue));
     }
+}
+
+
+static void
+ngx_rtprop_command_free(ngx_rtprop_cmd_t *cmd)
+{
+    ngx_queue_remove(&cmd->queue);
+
+    json_decref(cmd->payload);
+    ngx_rtprop_pool_put(cmd->worker, cmd->pool);
 }

@@ -33,6 +33,14 @@ typedef struct {
     ngx_str_t                   role;       /* needed; empty: anybody's */
     ngx_rtprop_cmd_pt           handler;
     unsigned                    quiet:1;    /* over the rate: just dropped */
+
+    /*
+     * The handler reads cmd->args only, and in them json of objects and arrays
+     * only (NULL: none, or an empty one); there is no refused().  Its payload
+     * need not become values then, and cmd may go at once when it has ended
+     * and the handler has returned.
+     */
+    unsigned                    flat:1;
     void                       *data;       /* the feature's, see cmd->data */
 
     /*
@@ -126,6 +134,10 @@ void ngx_rtprop_commands_cut(ngx_rtprop_session_t *s);
  */
 void ngx_rtprop_command_dispatch(ngx_rtprop_session_t *s, ngx_str_t *name,
     json_t *payload, ngx_str_t *id);
+
+/* The same for a payload that was read flat; nothing is taken over. */
+void ngx_rtprop_command_dispatch_flat(ngx_rtprop_session_t *s,
+    ngx_str_t *name, const rtprop_flat_t *payload, ngx_str_t *id);
 
 /*
  * Makes a command for a resource, with a pool of its own; payload taken over,

@@ -18,6 +18,7 @@
 #include <jansson.h>
 #include "base/rtprop_base.h"
 #include "base/rtprop_json.h"
+#include "base/rtprop_flat.h"
 
 
 #define RTPROP_FIELDS_MAX      32       /* in one table */
@@ -62,7 +63,7 @@ typedef struct {
 /*
  * A field as found.  str and json are borrowed from the payload (an integer
  * id is rendered into buf, so a value is not to be moved); json is set for
- * each type.  All zero when the field is missing or null.
+ * each type, unless rtprop_command_flat() found it.  All zero when the field is missing or null.
  */
 
 typedef struct {
@@ -102,6 +103,19 @@ size_t rtprop_command_count(const rtprop_field_t *fields);
  */
 int rtprop_command_parse(const rtprop_field_t *fields, json_t *payload,
     rtprop_value_t *values, rtprop_field_error_t *error);
+
+
+/*
+ * The same for a payload that rtprop_flat_read() has read, and whose text is
+ * now at text (flat->text, or a copy): strings of values lie there.  json is
+ * NULL in all values; an empty array is set and nothing else.
+ *
+ * RTPROP_OK, or RTPROP_DECLINED with values undefined: it is not as it should
+ * be, or has a field of a type that is not judged here; rtprop_command_parse()
+ * tells.
+ */
+int rtprop_command_flat(const rtprop_field_t *fields,
+    const rtprop_flat_t *flat, unsigned char *text, rtprop_value_t *values);
 
 
 /*

@@ -8,10 +8,12 @@
 
 #include "base/rtprop_json.c"
 #include "base/rtprop_json_write.c"
+#include "base/rtprop_flat.c"
 #include "base/rtprop_time.c"
 #include "base/rtprop_utf8.c"
 #include "protocols/native/rtprop_native.c"
 #include "session/rtprop_command.c"
+#include "session/rtprop_command_flat.c"
 
 #include "fuzz_fields.h"
 
@@ -190,6 +192,88 @@ answer(const rtprop_native_t *n)
 }
 
 
+/* What is read flat says what jansson says, field by field. */
+
+static void
+same(const rtprop_field_t *f, const rtprop_value_t *v, const rtprop_value_t *j)
+{
+    must(v->set == j->set, "a field is there for both");
+    must(v->json == NULL, "no values were made");
+
+    if (f->type == RTPROP_FIELD_ARRAY) {
+        must(json_array_size(j->json) == 0, "the array is empty");
+        return;
+    }
+
+    must(v->i == j->i && v->b == j->b, "the same number or word");
+    must(v->str.len == j->str.len
+         && (v->str.len == 0
+             || memcmp(v->str.data, j->str.data, v->str.len) == 0),
+         "the same text");
+}
+
+
+static void
+flat_fields(const rtprop_flat_t *flat, const rtprop_field_t *fields,
+    json_t *payload)
+{
+    size_t                 i, n;
+    unsigned char         *copy;
+    rtprop_value_t        *values, *other;
+    rtprop_field_error_t   error;
+
+    n = rtprop_command_count(fields);
+    copy = fuzz_copy(flat->text, flat->len);
+    values = fuzz_room(n * sizeof(rtprop_value_t));
+    other = fuzz_room(n * sizeof(rtprop_value_t));
+
+    if (rtprop_command_flat(fields, flat, copy, values) != RTPROP_OK) {
+        return;
+    }
+
+    must(rtprop_command_parse(fields, payload, other, &error) == RTPROP_OK,
+         "good for both");
+
+    for (i = 0; i < n && !fuzz_memory.failed; i++) {
+        same(&fields[i], &values[i], &other[i]);
+    }
+}
+
+
+/* n: what jansson made of the same text, NULL if it refused. */
+
+static void
+flat(const rtprop_str_t *s, const rtprop_native_t *n)
+{
+    size_t           i;
+    rtprop_flat_t    payload;
+    rtprop_native_t  m;
+
+    if (rtprop_native_flat(&m, &payload, s->data, s->len) != RTPROP_OK) {
+        return;
+    }
+
+    must(n != NULL, "what is read flat is JSON");
+
+    if (n == NULL) {
+        return;
+    }
+
+    must(m.type.len == n->type.len
+         && memcmp(m.type.data, n->type.data, m.type.len) == 0,
+         "the same type");
+    must(m.id.len == n->id.len
+         && (m.id.len == 0 || memcmp(m.id.data, n->id.data, m.id.len) == 0),
+         "the same id");
+    must(json_is_object(n->payload)
+         && json_object_size(n->payload) == payload.n, "the same members");
+
+    for (i = 0; i < TABLES; i++) {
+        flat_fields(&payload, fuzz_tables[i], n->payload);
+    }
+}
+
+
 /* Bounds hold for the id itself, not for the way it is written. */
 
 static void
@@ -237,8 +321,11 @@ fuzz_one(fuzz_input_t *in)
 
     if (rtprop_native_decode(&n, s.data, s.len) != RTPROP_OK) {
         refusal(&n);
+        flat(&s, NULL);
         return;
     }
+
+    flat(&s, &n);
 
     must(n.type.len >= 1 && n.type.len <= RTPROP_NATIVE_TYPE_MAX, "a type");
     id(&n);

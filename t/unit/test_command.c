@@ -1,8 +1,10 @@
 #include "base/rtprop_json.c"
 #include "base/rtprop_json_write.c"
+#include "base/rtprop_flat.c"
 #include "base/rtprop_time.c"
 #include "base/rtprop_utf8.c"
 #include "session/rtprop_command.c"
+#include "session/rtprop_command_flat.c"
 #include "t/unit/tap.h"
 
 
@@ -273,9 +275,75 @@ test_bare(void)
 }
 
 
+/* What is read flat has the values that jansson's tree gives, or is left. */
+
+static void
+test_flat(void)
+{
+    size_t           i, k;
+    rtprop_flat_t    flat;
+    rtprop_value_t   values[RTPROP_FIELDS_MAX];
+    unsigned char   *text;
+
+    static const struct {
+        const char  *text;
+        int          taken;
+    } tries[] = {
+        { "{\"auction_id\":\"a\",\"text\":\"12345\"}", 1 },
+        { "{\"auctionId\":-5,\"text\":\"\xc3\xa9\xc3\xa9\xc3\xa9\"}", 1 },
+        { "{\"upToId\":\"a\",\"id\":null}", 1 },
+        { "{\"auction_id\":null,\"id\":9007199254740991}", 1 },
+        { "{\"id\":1,\"count\":100,\"price\":1,\"isTyping\":true}", 1 },
+        { "{\"id\":1,\"down\":-9,\"is_typing\":false,\"list\":[]}", 1 },
+        { "{\"id\":1,\"text\":null}", 1 },
+        { "{}", 0 },
+        { "{\"id\":\"\"}", 0 },
+        { "{\"id\":\"a b\"}", 0 },
+        { "{\"id\":true}", 0 },
+        { "{\"id\":9007199254740992}", 0 },
+        { "{\"id\":1,\"text\":\"\"}", 0 },
+        { "{\"id\":1,\"text\":\"123456\"}", 0 },
+        { "{\"id\":1,\"text\":5}", 0 },
+        { "{\"id\":1,\"count\":0}", 0 },
+        { "{\"id\":1,\"count\":101}", 0 },
+        { "{\"id\":1,\"count\":\"5\"}", 0 },
+        { "{\"id\":1,\"price\":-1}", 0 },
+        { "{\"id\":1,\"is_typing\":1}", 0 },
+        { "{\"id\":1,\"list\":1}", 0 },
+        { "{\"id\":1,\"kind\":\"new\"}", 0 },
+        { "{\"id\":1,\"at\":5}", 0 },
+        { "{\"id\":1,\"any\":5}", 0 }
+    };
+
+    for (i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        text = (unsigned char *) tries[i].text;
+
+        ok(rtprop_flat_read(&flat, NULL, text, strlen(tries[i].text)) != 0,
+           "%s: is read", tries[i].text);
+        is_int(rtprop_command_flat(all, &flat, text, values),
+               tries[i].taken ? RTPROP_OK : RTPROP_DECLINED, tries[i].text);
+
+        if (!tries[i].taken) {
+            continue;
+        }
+
+        is_int(parse(all, tries[i].text), RTPROP_OK, tries[i].text);
+
+        for (k = 0; k < F_END; k++) {
+            ok(values[k].set == v[k].set && values[k].i == v[k].i
+               && values[k].b == v[k].b && values[k].json == NULL,
+               "%s: %s", tries[i].text, all[k].name);
+            is_mem(values[k].str.data, values[k].str.len, v[k].str.data,
+                   v[k].str.len, all[k].name);
+        }
+    }
+}
+
+
 int
 main(void)
 {
+    test_flat();
     test_types();
     test_urls();
     test_bare();

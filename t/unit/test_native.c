@@ -1,5 +1,6 @@
 #include "base/rtprop_json.c"
 #include "base/rtprop_json_write.c"
+#include "base/rtprop_flat.c"
 #include "base/rtprop_utf8.c"
 #include "protocols/native/rtprop_native.c"
 #include "t/unit/tap.h"
@@ -295,9 +296,69 @@ test_error(void)
 }
 
 
+static rtprop_flat_t  flat_payload;
+
+
+static int
+flat(const char *text)
+{
+    return rtprop_native_flat(&n, &flat_payload, (const unsigned char *) text,
+                              strlen(text));
+}
+
+
+static void
+is_flat(const char *text, const char *type, const char *id,
+    const char *payload)
+{
+    if (!ok(flat(text) == RTPROP_OK, "%s: is read flat", text)) {
+        return;
+    }
+
+    is_mem(n.type.data, n.type.len, type, strlen(type), text);
+    is_mem(n.id.data, n.id.len, id, strlen(id), text);
+    is_mem(flat_payload.text, flat_payload.len, payload, strlen(payload), text);
+    ok(n.root == NULL && n.payload == NULL, "%s: nothing was made", text);
+}
+
+
+static void
+is_left(const char *text)
+{
+    is_int(flat(text), RTPROP_DECLINED, text);
+}
+
+
+static void
+test_flat(void)
+{
+    is_flat("{\"type\":\"a\",\"payload\":{\"b\":1}}", "a", "", "{\"b\":1}");
+    is_flat("{\"payload\":{},\"type\":\"a\",\"id\":12} \n", "a", "12", "{}");
+    is_flat("{\"id\":\"x\x7f\",\"type\":\"a\",\"payload\":{}}", "a",
+            "\"x\\u007f\"", "{}");
+    is_flat("{\"id\":null,\"z\":true,\"type\":\"a\",\"payload\":{}}", "a", "",
+            "{}");
+
+    is_left("{\"type\":\"a\"}");
+    is_left("{\"type\":\"a\",\"payload\":null}");
+    is_left("{\"type\":\"a\",\"payload\":\"x\"}");
+    is_left("{\"payload\":{}}");
+    is_left("{\"type\":\"\",\"payload\":{}}");
+    is_left("{\"type\":7,\"payload\":{}}");
+    is_left("{\"type\":\"a\",\"data\":{}}");
+    is_left("{\"type\":\"a\",\"payload\":[],\"data\":{}}");
+    is_left("{\"type\":\"a\",\"payload\":{},\"id\":true}");
+    is_left("{\"type\":\"a\",\"payload\":{}}x");
+    is_left("{\"type\":\"a\",\"payload\":{\"b\":{}}}");
+    is_left("{\"type\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "aaaaaaaaaaaaa\",\"payload\":{}}");
+}
+
+
 int
 main(void)
 {
+    test_flat();
     test_accepted();
     test_refused();
     test_bounds();

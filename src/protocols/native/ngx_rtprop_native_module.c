@@ -208,11 +208,23 @@ static void
 ngx_rtprop_native_message(ngx_rtprop_session_t *s, ngx_str_t *text,
     ngx_uint_t binary)
 {
+    ngx_str_t        type, id;
+    rtprop_flat_t    payload;
     rtprop_native_t  n;
 
     if (binary) {
         ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_UNSUPPORTED,
                                  "only text is understood");
+        return;
+    }
+
+    if (rtprop_native_flat(&n, &payload, text->data, text->len) == RTPROP_OK) {
+        type.len = n.type.len;
+        type.data = n.type.data;
+        id.len = n.id.len;
+        id.data = n.id.data;
+
+        ngx_rtprop_command_dispatch_flat(s, &type, &payload, &id);
         return;
     }
 

@@ -7,6 +7,10 @@
 
 static void rtprop_native_clear(rtprop_native_t *n);
 static int rtprop_native_members(rtprop_native_t *n);
+static int rtprop_native_flat_member(rtprop_native_t *n,
+    const rtprop_flat_t *envelope, const rtprop_flat_member_t *m);
+static void rtprop_native_id_text(rtprop_native_t *n,
+    const unsigned char *text, size_t len);
 static int rtprop_native_refuse(rtprop_native_t *n, const char *code,
     const char *message);
 static int rtprop_native_id(rtprop_native_t *n);
@@ -38,6 +42,83 @@ rtprop_native_decode(rtprop_native_t *n, const unsigned char *data,
     }
 
     return rtprop_native_members(n);
+}
+
+
+int
+rtprop_native_flat(rtprop_native_t *n, rtprop_flat_t *payload,
+    const unsigned char *data, size_t len)
+{
+    size_t         i, size;
+    rtprop_flat_t  envelope;
+
+    rtprop_native_clear(n);
+
+    size = rtprop_flat_read(&envelope, payload, data, len);
+
+    if (size == 0 || rtprop_flat_space(data + size, data + len) < data + len) {
+        return RTPROP_DECLINED;
+    }
+
+    for (i = 0; i < envelope.n; i++) {
+        if (rtprop_native_flat_member(n, &envelope, &envelope.members[i])
+            != RTPROP_OK)
+        {
+            return RTPROP_DECLINED;
+        }
+    }
+
+    return (n->type.len && payload->text) ? RTPROP_OK : RTPROP_DECLINED;
+}
+
+
+static int
+rtprop_native_flat_member(rtprop_native_t *n, const rtprop_flat_t *envelope,
+    const rtprop_flat_member_t *m)
+{
+    rtprop_str_t  name, value;
+
+    name.data = (unsigned char *) envelope->text + m->key;
+    name.len = m->key_len;
+    value = rtprop_flat_str(envelope, m);
+
+    if (rtprop_str_eq(&name, "payload", 7)) {
+        return m->type == RTPROP_FLAT_OBJECT ? RTPROP_OK : RTPROP_DECLINED;
+    }
+
+    if (rtprop_str_eq(&name, "type", 4)) {
+        n->type = value;
+
+        return (m->type == RTPROP_FLAT_STRING
+                && value.len <= RTPROP_NATIVE_TYPE_MAX)
+               ? RTPROP_OK : RTPROP_DECLINED;
+    }
+
+    if (!rtprop_str_eq(&name, "id", 2)) {
+        return m->type == RTPROP_FLAT_OBJECT ? RTPROP_DECLINED : RTPROP_OK;
+    }
+
+    switch (m->type) {
+
+    case RTPROP_FLAT_NULL:
+        return RTPROP_OK;
+
+    case RTPROP_FLAT_INT:
+        memcpy(n->id_raw, value.data, value.len);
+        n->id.len = value.len;
+        return RTPROP_OK;
+
+    case RTPROP_FLAT_STRING:
+        if (value.len > RTPROP_NATIVE_ID_MAX) {
+            return RTPROP_DECLINED;
+        }
+
+        rtprop_native_id_text(n, value.data, value.len);
+        return RTPROP_OK;
+
+    default:
+        return RTPROP_DECLINED;
+    }
 }
 
 
@@ -141,13 +222,20 @@ rtprop_native_id(rtprop_native_t *n)
                                     "id must be at most 128 octets long");
     }
 
-    n->id_raw[0] = '"';
-    size = rtprop_json_escape(n->id_raw + 1, (const unsigned char *) text,
-                              size);
-    n->id_raw[size + 1] = '"';
-    n->id.len = size + 2;
+    rtprop_native_id_text(n, (const unsigned char *) text, size);
 
     return RTPROP_OK;
+}
+
+
+static void
+rtprop_native_id_text(rtprop_native_t *n, const unsigned char *text,
+    size_t len)
+{
+    n->id_raw[0] = '"';
+    len = rtprop_json_escape(n->id_raw + 1, text, len);
+    n->id_raw[len + 1] = '"';
+    n->id.len = len + 2;
 }
 
 

@@ -10,6 +10,7 @@
 
 
 #include "base/rtprop_json.h"
+#include "base/rtprop_flat.h"
 
 
 #define RTPROP_NATIVE_DEPTH     16      /* of a whole envelope */
@@ -47,7 +48,17 @@ typedef struct {
 int rtprop_native_decode(rtprop_native_t *n, const unsigned char *data,
     size_t len);
 
-/* The same for an envelope within another: root gets a reference of its own. */
+/*
+ * Decodes what most messages are, without making values: an envelope with a
+ * payload that rtprop_flat_read() takes.  RTPROP_OK: type, id and *payload are
+ * set and lie in data and id_raw, root and payload of n are NULL, nothing is to
+ * be freed.  RTPROP_DECLINED: good or bad, it is for rtprop_native_decode().
+ */
+
+int rtprop_native_flat(rtprop_native_t *n, rtprop_flat_t *payload,
+    const unsigned char *data, size_t len);
+
+/* An envelope within another: root gets a reference of its own. */
 
 int rtprop_native_decode_json(rtprop_native_t *n, json_t *envelope);
 

@@ -1,0 +1,20 @@
+/*
+ * Pools of short lives: of a command, of an operation.  Those that were of the
+ * usual size are kept, a few, and used again.
+ */
+
+#ifndef _NGX_RTPROP_POOL_H_INCLUDED_
+#define _NGX_RTPROP_POOL_H_INCLUDED_
+
+
+#include "ngx_rtprop.h"
+
+
+/* An empty pool that logs to the worker's log; NULL without memory. */
+ngx_pool_t *ngx_rtprop_pool_get(ngx_rtprop_worker_t *worker);
+
+/* Ends a pool of ngx_rtprop_pool_get(), which runs its cleanups. */
+void ngx_rtprop_pool_put(ngx_rtprop_worker_t *worker, ngx_pool_t *pool);
+
+
+#endif /* _NGX_RTPROP_POOL_H_INCLUDED_ */
