@@ -110,13 +110,14 @@ struct ngx_rtprop_kind_s {
               ngx_str_t *info, ngx_uint_t users, void *data);
 
     /*
-     * An event with NGX_RTPROP_EV_RECEIPT was handed, live, to a connection
-     * without backlog of a user other than ev->user; called at most once per
+     * Events of one channel with NGX_RTPROP_EV_RECEIPT, in their order, were
+     * handed, live, to a connection without backlog of a user other than those
+     * who caused them; n is 1 to NGX_RTPROP_HUB_BATCH.  Called at most once per
      * event and worker, while events are being delivered: it may publish, but
      * neither join nor leave.  What a join replays is the feature's business.
      */
-    void  (*delivered)(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
-              ngx_rtprop_session_t *s, void *data);
+    void  (*delivered)(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t **events,
+              ngx_uint_t n, ngx_rtprop_session_t *s, void *data);
 };
 
 /* Each of the three copies what it is given. */

@@ -13,9 +13,6 @@
 #include "hub/ngx_rtprop_hub_deliver.h"
 
 
-#define NGX_RTPROP_HUB_BATCH   64       /* events that are sorted at once */
-
-
 typedef struct {
     ngx_rtprop_hub_t            *hub;
     ngx_rtprop_hub_item_t        items[NGX_RTPROP_HUB_BATCH];
@@ -338,8 +335,8 @@ ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch)
             }
         }
 
-        for (i = receipt ? ch->first : -1; i != -1; i = b->items[i].next) {
-            ngx_rtprop_hub_receipt(b->hub, &b->items[i], sub);
+        if (receipt) {
+            ngx_rtprop_hub_receipt(b->hub, b->items, ch->first, sub);
         }
     }
 
@@ -485,30 +482,42 @@ ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
 }
 
 
-/* Tells the kind of the first receiver, other than the author, that reads. */
-
 void
-ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
-    ngx_rtprop_sub_t *sub)
+ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *items,
+    int32_t i, ngx_rtprop_sub_t *sub)
 {
-    ngx_rtprop_kind_t     *kind;
-    ngx_rtprop_event_t    *ev;
-    ngx_rtprop_session_t  *s;
+    ngx_uint_t              n;
+    ngx_rtprop_kind_t      *kind;
+    ngx_rtprop_event_t     *ev, *events[NGX_RTPROP_HUB_BATCH];
+    ngx_rtprop_session_t   *s;
+    ngx_rtprop_hub_item_t  *item;
 
-    ev = item->ev;
     s = sub->session;
     kind = sub->channel->kind;
 
-    if (!item->receipt || kind == NULL || kind->delivered == NULL
-        || s->state != NGX_RTPROP_SESSION_OPEN || s->transport->backlog(s)
-        || ngx_rtprop_hub_is_user(&ev->user, s)
-        || !ngx_rtprop_hub_concerns(ev, s, sub->kinds))
+    if (kind == NULL || kind->delivered == NULL
+        || s->state != NGX_RTPROP_SESSION_OPEN || s->transport->backlog(s))
     {
         return;
     }
 
-    item->receipt = 0;
-    kind->delivered(hub, ev, s, kind->data);
+    n = 0;
+
+    for ( /* void */ ; i != -1; i = item->next) {
+        item = &items[i];
+        ev = item->ev;
+
+        if (item->receipt && !ngx_rtprop_hub_is_user(&ev->user, s)
+            && ngx_rtprop_hub_concerns(ev, s, sub->kinds))
+        {
+            item->receipt = 0;
+            events[n++] = ev;
+        }
+    }
+
+    if (n) {
+        kind->delivered(hub, events, n, s, kind->data);
+    }
 }
 
 

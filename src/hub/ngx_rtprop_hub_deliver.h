@@ -12,6 +12,9 @@
 
 /* One event of a batch, with the frames made of it so far. */
 
+#define NGX_RTPROP_HUB_BATCH   64       /* events that are sorted at once */
+
+
 typedef struct {
     ngx_rtprop_event_t          *ev;
     int32_t                      next;     /* of the same channel; -1 */
@@ -60,9 +63,12 @@ void ngx_rtprop_hub_item_free(ngx_rtprop_hub_item_t *item);
 void ngx_rtprop_hub_item_send(ngx_rtprop_hub_t *hub,
     ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
 
-/* Tells the kind of the first receiver, other than the author, that reads. */
+/*
+ * Of items linked by "next", from items[i] on: tells the kind of those for
+ * which this is the first receiver, other than the author, that reads.
+ */
 void ngx_rtprop_hub_receipt(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_hub_item_t *item, ngx_rtprop_sub_t *sub);
+    ngx_rtprop_hub_item_t *items, int32_t i, ngx_rtprop_sub_t *sub);
 
 /* Whether the session is this user's; an empty one is nobody. */
 ngx_uint_t ngx_rtprop_hub_is_user(ngx_str_t *user, ngx_rtprop_session_t *s);

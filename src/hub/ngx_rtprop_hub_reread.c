@@ -164,7 +164,7 @@ ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
             && ev->offset > sub->offset)
         {
             ngx_rtprop_hub_item_send(hub, &item, sub);
-            ngx_rtprop_hub_receipt(hub, &item, sub);
+            ngx_rtprop_hub_receipt(hub, &item, 0, sub);
         }
     }
 

@@ -63,7 +63,8 @@ typedef struct {
 /*
  * A field as found.  str and json are borrowed from the payload (an integer
  * id is rendered into buf, so a value is not to be moved); json is set for
- * each type, unless rtprop_command_flat() found it.  All zero when the field is missing or null.
+ * each type, unless rtprop_command_flat() found it.  All zero when the field
+ * is missing or null.
  */
 
 typedef struct {

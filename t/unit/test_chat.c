@@ -389,6 +389,26 @@ test_sent(void)
 
 
 static void
+test_delivered(void)
+{
+    size_t          len;
+    rtprop_str_t    id, user;
+    unsigned char   buf[128];
+
+    static const char  text[] = "{\"conversation_id\":\"a\\\"b\","
+        "\"message_id\":\"18446744073709551615\",\"user_id\":\"\xc3\xa9\"}";
+
+    id = str("a\"b");
+    user = str("\xc3\xa9");
+
+    is_int(rtprop_chat_delivered(&id, UINT64_MAX, &user, NULL),
+           sizeof(text) - 1, "it is counted");
+    len = rtprop_chat_delivered(&id, UINT64_MAX, &user, buf);
+    is_mem(buf, len, text, sizeof(text) - 1, "and written");
+}
+
+
+static void
 test_person(void)
 {
     json_t                *known;
@@ -562,6 +582,7 @@ main(void)
     test_content();
     test_attachments();
     test_sent();
+    test_delivered();
     test_person();
     test_typing();
     test_document();

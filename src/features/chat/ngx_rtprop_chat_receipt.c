@@ -31,10 +31,13 @@ typedef struct {
 } ngx_rtprop_chat_receipt_t;
 
 
+static void ngx_rtprop_chat_receipt_all(ngx_rtprop_hub_t *hub,
+    ngx_str_t *channel, rtprop_identity_t *user, ngx_rtprop_event_t **events,
+    ngx_uint_t n);
 static ngx_uint_t ngx_rtprop_chat_receipt_same(ngx_rtprop_event_t *ev,
     ngx_rtprop_event_t *other);
 static void ngx_rtprop_chat_receipt(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
-    rtprop_identity_t *user, ngx_rtprop_event_t *events, ngx_uint_t n);
+    rtprop_identity_t *user, ngx_rtprop_event_t **events, ngx_uint_t n);
 static ngx_int_t ngx_rtprop_chat_receipt_names(ngx_rtprop_chat_receipt_t *r,
     ngx_str_t *channel, ngx_str_t *user, ngx_str_t *author);
 static ngx_int_t ngx_rtprop_chat_receipt_apply(ngx_rtprop_update_t *update,
@@ -47,10 +50,10 @@ static void ngx_rtprop_chat_receipt_done(ngx_rtprop_update_t *update);
 
 
 void
-ngx_rtprop_chat_delivered(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev,
-    ngx_rtprop_session_t *s, void *data)
+ngx_rtprop_chat_delivered(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t **events,
+    ngx_uint_t n, ngx_rtprop_session_t *s, void *data)
 {
-    ngx_rtprop_chat_receipt(hub, &ev->channel, s->user, ev, 1);
+    ngx_rtprop_chat_receipt_all(hub, &events[0]->channel, s->user, events, n);
 }
 
 
@@ -58,8 +61,9 @@ void
 ngx_rtprop_chat_receipts(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
     rtprop_identity_t *user, ngx_rtprop_event_t *events, ngx_uint_t n)
 {
-    ngx_str_t   id;
-    ngx_uint_t  i, k;
+    ngx_str_t            id;
+    ngx_uint_t           i, k;
+    ngx_rtprop_event_t  *got[NGX_RTPROP_CHAT_RECEIPTS];
 
     if (n > NGX_RTPROP_CHAT_RECEIPTS) {
         events += n - NGX_RTPROP_CHAT_RECEIPTS;
@@ -68,17 +72,32 @@ ngx_rtprop_chat_receipts(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
 
     id = ngx_rtprop_user_id(user);
 
+    for (i = 0, k = 0; i < n; i++) {
+
+        if ((events[i].flags & NGX_RTPROP_EV_RECEIPT)
+            && (events[i].user.len != id.len
+                || ngx_memcmp(events[i].user.data, id.data, id.len) != 0))
+        {
+            got[k++] = &events[i];
+        }
+    }
+
+    ngx_rtprop_chat_receipt_all(hub, channel, user, got, k);
+}
+
+
+/* Messages of several authors: one step for each of them. */
+
+static void
+ngx_rtprop_chat_receipt_all(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    rtprop_identity_t *user, ngx_rtprop_event_t **events, ngx_uint_t n)
+{
+    ngx_uint_t  i, k;
+
     for (i = 0; i < n; i++) {
 
-        if (!(events[i].flags & NGX_RTPROP_EV_RECEIPT)
-            || (events[i].user.len == id.len
-                && ngx_memcmp(events[i].user.data, id.data, id.len) == 0))
-        {
-            continue;
-        }
-
         for (k = 0; k < i; k++) {
-            if (ngx_rtprop_chat_receipt_same(&events[k], &events[i])) {
+            if (ngx_rtprop_chat_receipt_same(events[k], events[i])) {
                 break;
             }
         }
@@ -95,8 +114,7 @@ ngx_rtprop_chat_receipts(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
 static ngx_uint_t
 ngx_rtprop_chat_receipt_same(ngx_rtprop_event_t *ev, ngx_rtprop_event_t *other)
 {
-    return (other->flags & NGX_RTPROP_EV_RECEIPT)
-           && ev->user.len == other->user.len
+    return ev->user.len == other->user.len
            && ngx_memcmp(ev->user.data, other->user.data, ev->user.len) == 0;
 }
 
@@ -105,7 +123,7 @@ ngx_rtprop_chat_receipt_same(ngx_rtprop_event_t *ev, ngx_rtprop_event_t *other)
 
 static void
 ngx_rtprop_chat_receipt(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
-    rtprop_identity_t *user, ngx_rtprop_event_t *events, ngx_uint_t n)
+    rtprop_identity_t *user, ngx_rtprop_event_t **events, ngx_uint_t n)
 {
     ngx_str_t                   id;
     ngx_uint_t                  i;
@@ -128,7 +146,7 @@ ngx_rtprop_chat_receipt(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
     }
 
     r->hub = hub;
-    r->epoch = events[0].epoch;
+    r->epoch = events[0]->epoch;
     r->update.state.op.pool = pool;
     r->update.state.ttl = hub->worker->conf->history_age * 1000;
     r->update.apply = ngx_rtprop_chat_receipt_apply;
@@ -136,13 +154,13 @@ ngx_rtprop_chat_receipt(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
     r->update.data = r;
 
     for (i = 0; i < n; i++) {
-        if (ngx_rtprop_chat_receipt_same(&events[0], &events[i])) {
-            r->got[r->n].offset = events[i].offset;
-            r->got[r->n++].id = events[i].id;
+        if (ngx_rtprop_chat_receipt_same(events[0], events[i])) {
+            r->got[r->n].offset = events[i]->offset;
+            r->got[r->n++].id = events[i]->id;
         }
     }
 
-    if (ngx_rtprop_chat_receipt_names(r, channel, &id, &events[0].user)
+    if (ngx_rtprop_chat_receipt_names(r, channel, &id, &events[0]->user)
         != NGX_OK)
     {
         ngx_rtprop_hub_free_pool(hub, pool);
@@ -257,22 +275,25 @@ static ngx_int_t
 ngx_rtprop_chat_receipt_event(ngx_rtprop_chat_receipt_t *r,
     ngx_rtprop_chat_got_t *got, ngx_rtprop_event_t *ev)
 {
-    u_char  id[NGX_INT64_LEN];
-    size_t  len;
+    rtprop_str_t  id, user;
+
+    id = ngx_rtprop_chat_pure(&r->id);
+    user = ngx_rtprop_chat_pure(&r->user);
 
     ngx_str_set(&ev->type, "chat:delivered");
     ev->channel = r->author;
     ev->flags = NGX_RTPROP_EV_VOLATILE;
-    len = ngx_sprintf(id, "%uL", got->id) - id;
 
-    return ngx_rtprop_hub_dump(r->update.state.op.pool,
-                               json_pack("{s:s%, s:s%, s:s%}",
-                                         "conversation_id",
-                                         (char *) r->id.data, r->id.len,
-                                         "message_id", (char *) id, len,
-                                         "user_id", (char *) r->user.data,
-                                         r->user.len),
-                               &ev->payload);
+    ev->payload.len = rtprop_chat_delivered(&id, got->id, &user, NULL);
+    ev->payload.data = ngx_pnalloc(r->update.state.op.pool, ev->payload.len);
+
+    if (ev->payload.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) rtprop_chat_delivered(&id, got->id, &user, ev->payload.data);
+
+    return NGX_OK;
 }
 
 

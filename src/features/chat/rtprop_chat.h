@@ -169,6 +169,10 @@ int rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
  */
 size_t rtprop_chat_message(const rtprop_chat_message_t *m, unsigned char *dst);
 
+/* The same for chat:delivered: a message of a conversation reached a user. */
+size_t rtprop_chat_delivered(const rtprop_str_t *id, uint64_t message,
+    const rtprop_str_t *user, unsigned char *dst);
+
 /*
  * What one user has sent last in a conversation, as text: a line for each
  * client_message_id, so that a message sent again is known for

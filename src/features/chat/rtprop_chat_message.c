@@ -4,14 +4,16 @@
 
 #include "features/chat/rtprop_chat.h"
 
-#include <stdio.h>
-
 #include "base/rtprop_json.h"
 #include "base/rtprop_time.h"
 #include "base/rtprop_url.h"
 #include "base/rtprop_utf8.h"
 
 
+#define RTPROP_CHAT_NUMBER  20          /* octets of the largest number */
+
+
+static rtprop_str_t rtprop_chat_number(uint64_t number, unsigned char *buf);
 static int rtprop_chat_content_check(const rtprop_str_t *content,
     rtprop_invalid_t *why);
 static int rtprop_chat_attachments_check(const json_t *attachments,
@@ -42,8 +44,7 @@ rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
 static int
 rtprop_chat_content_check(const rtprop_str_t *content, rtprop_invalid_t *why)
 {
-    size_t  i, n, len;
-    int     blank;
+    size_t  i, len;
 
     why->field = "content";
 
@@ -52,20 +53,20 @@ rtprop_chat_content_check(const rtprop_str_t *content, rtprop_invalid_t *why)
         return RTPROP_ERROR;
     }
 
-    blank = 1;
-    n = 0;
-
     for (i = 0; i < content->len; i += len) {
-        blank &= rtprop_chat_blank(rtprop_chat_char(content->data + i, &len));
-        n++;
+        if (!rtprop_chat_blank(rtprop_chat_char(content->data + i, &len))) {
+            break;
+        }
     }
 
-    if (blank) {
+    if (i == content->len) {
         why->message = "content must not be empty";
         return RTPROP_ERROR;
     }
 
-    if (n > RTPROP_CHAT_CONTENT) {
+    if (rtprop_utf8_length(content->data, content->len)
+        > RTPROP_CHAT_CONTENT)
+    {
         why->message = "content must be at most 5000 characters";
         return RTPROP_ERROR;
     }
@@ -206,15 +207,19 @@ rtprop_chat_url(const json_t *url)
 size_t
 rtprop_chat_message(const rtprop_chat_message_t *m, unsigned char *dst)
 {
-    char            id[24];
     size_t          n;
     rtprop_str_t    number;
-    unsigned char   at[RTPROP_TIME_LEN];
+    unsigned char   id[RTPROP_CHAT_NUMBER], at[RTPROP_TIME_LEN];
     rtprop_str_t    time = { RTPROP_TIME_LEN, at };
 
-    number.data = (unsigned char *) id;
-    number.len = snprintf(id, sizeof(id), "%llu", (unsigned long long) m->id);
-    rtprop_time_format(m->created_at, at);
+    number = rtprop_chat_number(m->id, id);
+
+    if (dst) {
+        rtprop_time_format(m->created_at, at);
+
+    } else {
+        memset(at, '0', sizeof(at));
+    }
 
     n = 0;
     n += rtprop_chat_put(dst, n, "{\"id\":", &number);
@@ -237,6 +242,46 @@ rtprop_chat_message(const rtprop_chat_message_t *m, unsigned char *dst)
     n += rtprop_chat_raw(dst, n, "}", 1);
 
     return n;
+}
+
+
+size_t
+rtprop_chat_delivered(const rtprop_str_t *id, uint64_t message,
+    const rtprop_str_t *user, unsigned char *dst)
+{
+    size_t          n;
+    rtprop_str_t    number;
+    unsigned char   buf[RTPROP_CHAT_NUMBER];
+
+    number = rtprop_chat_number(message, buf);
+
+    n = 0;
+    n += rtprop_chat_put(dst, n, "{\"conversation_id\":", id);
+    n += rtprop_chat_put(dst, n, ",\"message_id\":", &number);
+    n += rtprop_chat_put(dst, n, ",\"user_id\":", user);
+    n += rtprop_chat_raw(dst, n, "}", 1);
+
+    return n;
+}
+
+
+/* The number as text, at the end of buf. */
+
+static rtprop_str_t
+rtprop_chat_number(uint64_t number, unsigned char *buf)
+{
+    rtprop_str_t  s;
+
+    s.data = buf + RTPROP_CHAT_NUMBER;
+
+    do {
+        *--s.data = '0' + number % 10;
+        number /= 10;
+    } while (number);
+
+    s.len = buf + RTPROP_CHAT_NUMBER - s.data;
+
+    return s;
 }
 
 
