@@ -167,6 +167,11 @@ int rtprop_json_dump_buf(const json_t *json, rtprop_json_buf_t *buf);
 int rtprop_json_buf_add(rtprop_json_buf_t *buf, const void *data, size_t len);
 
 
+/* The same as a JSON string: escaped, in quotes. */
+int rtprop_json_buf_string(rtprop_json_buf_t *buf, const void *data,
+    size_t len);
+
+
 /*
  * rtprop_json_dump_buf() of what rtprop_json_respell() would make, without
  * making it.

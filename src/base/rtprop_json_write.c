@@ -34,8 +34,6 @@ static int rtprop_json_write_object(rtprop_json_writer_t *w,
     const json_t *json, unsigned depth);
 static int rtprop_json_write_array(rtprop_json_writer_t *w,
     const json_t *json, unsigned depth);
-static int rtprop_json_write_string(rtprop_json_buf_t *buf, const char *data,
-    size_t len);
 static int rtprop_json_write_number(rtprop_json_buf_t *buf,
     const json_t *json);
 static int rtprop_json_reserve(rtprop_json_buf_t *buf, size_t len);
@@ -122,8 +120,8 @@ rtprop_json_write(rtprop_json_writer_t *w, const json_t *json,
         return rtprop_json_write_array(w, json, depth);
 
     case JSON_STRING:
-        return rtprop_json_write_string(w->buf, json_string_value(json),
-                                        json_string_length(json));
+        return rtprop_json_buf_string(w->buf, json_string_value(json),
+                                      json_string_length(json));
 
     case JSON_INTEGER:
     case JSON_REAL:
@@ -167,8 +165,8 @@ rtprop_json_write_object(rtprop_json_writer_t *w, const json_t *json,
         for (i = 0; i < names.n && rc == RTPROP_OK; i++) {
 
             if ((some++ && rtprop_json_buf_add(w->buf, ",", 1) != RTPROP_OK)
-                || rtprop_json_write_string(w->buf, names.name[i],
-                                            strlen(names.name[i]))
+                || rtprop_json_buf_string(w->buf, names.name[i],
+                                          strlen(names.name[i]))
                    != RTPROP_OK
                 || rtprop_json_buf_add(w->buf, ":", 1) != RTPROP_OK)
             {
@@ -212,13 +210,13 @@ rtprop_json_write_array(rtprop_json_writer_t *w, const json_t *json,
 }
 
 
-static int
-rtprop_json_write_string(rtprop_json_buf_t *buf, const char *data, size_t len)
+int
+rtprop_json_buf_string(rtprop_json_buf_t *buf, const void *data, size_t len)
 {
     size_t                size;
     const unsigned char  *src;
 
-    src = (const unsigned char *) data;
+    src = data;
     size = rtprop_json_escape(NULL, src, len);
 
     if (rtprop_json_reserve(buf, size + 2) != RTPROP_OK) {

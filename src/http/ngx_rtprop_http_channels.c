@@ -298,7 +298,7 @@ ngx_rtprop_http_connection_json(ngx_rtprop_member_t *member)
 {
     u_char       id[2 * NGX_RTPROP_SESSION_ID], time[RTPROP_TIME_LEN];
     size_t       len;
-    json_t      *json;
+    json_t      *json, *missing;
     int64_t      since;
     const char  *err;
 
@@ -309,6 +309,12 @@ ngx_rtprop_http_connection_json(ngx_rtprop_member_t *member)
         json_decref(json);
         json = json_object();
     }
+
+    missing = json_pack("{s:s, s:s, s:s}", "name", "", "avatar", "",
+                        "role", "");
+
+    (void) json_object_update_missing(json, missing);
+    json_decref(missing);
 
     ngx_rtprop_session_id_text(member->session, id);
 

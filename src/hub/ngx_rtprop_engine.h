@@ -135,6 +135,11 @@ typedef struct {
  * only those ahead of the event with this id, or, where it is not there, with
  * an id below it (0: any; not kept).  Neither has a bearing on recovered.
  * more: there are older ones that fit.
+ *
+ * subscribe: from now on this worker hears the channel, until it unsubscribes.
+ * lazy: many subscribe to channels of which most stay empty ("user:{id}"); an
+ * engine that delivers to this worker anyway may leave it uncounted, and the
+ * channel unmade: it then clears subscribe, and no unsubscribe follows.
  */
 typedef struct {
     ngx_rtprop_op_t            op;
@@ -144,6 +149,7 @@ typedef struct {
     ngx_uint_t                 limit;      /* 0: position only */
     unsigned                   tail:1;
     unsigned                   subscribe:1;    /* count one subscriber in */
+    unsigned                   lazy:1;         /* or not, see above */
     ngx_uint_t                 flags;
     uint64_t                   before;
 

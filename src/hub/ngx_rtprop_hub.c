@@ -121,6 +121,7 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     if (ngx_array_init(&hub->dead, worker->pool, 64, sizeof(ngx_pool_t *))
         != NGX_OK
         || ngx_rtprop_hub_channels_init(hub) != NGX_OK
+        || ngx_rtprop_hub_users_init(hub) != NGX_OK
         || ngx_rtprop_hub_protocols(hub) != NGX_OK)
     {
         return NGX_ERROR;
@@ -317,6 +318,8 @@ ngx_rtprop_hub_closed(ngx_rtprop_session_t *s)
 
         ngx_rtprop_hub_sub_leave(hub, sub);
     }
+
+    ngx_rtprop_hub_user_leave(hub, s);
 
     observer = s->worker->conf->observers.elts;
 

@@ -32,6 +32,10 @@ struct ngx_rtprop_hub_s {
     ngx_uint_t                  nbuckets;   /* a power of two */
     ngx_uint_t                  nchannels;
 
+    ngx_rtprop_session_t      **users;      /* sessions by their user's id */
+    ngx_uint_t                  user_mask;  /* of the buckets' numbers */
+    ngx_uint_t                  nusers;     /* sessions in it */
+
     ngx_rtprop_protocol_t      *protocols[NGX_RTPROP_VARIANTS];
     ngx_queue_t                 updates;    /* under way, see hub_update */
     ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
@@ -69,7 +73,6 @@ struct ngx_rtprop_sub_s {
     ngx_queue_t                 link;       /* of the session: s->subs */
     ngx_rtprop_session_t       *session;
     ngx_rtprop_channel_t       *channel;
-    uint64_t                    start;      /* of the channel when it joined */
     uint64_t                    offset;     /* last one sent to it */
     json_t                     *data;       /* the feature's; goes with it */
     uint8_t                     kinds;      /* NGX_RTPROP_SUB_* */
@@ -295,6 +298,13 @@ ngx_int_t ngx_rtprop_hub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
 /* The session's subscription, or NULL. */
 ngx_rtprop_sub_t *ngx_rtprop_hub_sub(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *channel);
+
+/*
+ * Where the session stands in its own channel: pos->channel is its name, epoch
+ * and offset are set; epoch 0: there is no place to resume from.
+ */
+void ngx_rtprop_hub_user_position(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos);
 
 /* What follows the prefix and its colon in a channel's name. */
 void ngx_rtprop_hub_channel_id(ngx_str_t *channel, ngx_str_t *id);

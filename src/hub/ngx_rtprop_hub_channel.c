@@ -13,8 +13,6 @@
 
 
 static uint32_t ngx_rtprop_hub_hash(ngx_rtprop_hub_t *hub, ngx_str_t *name);
-static ngx_rtprop_channel_t *ngx_rtprop_hub_channel_create(
-    ngx_rtprop_hub_t *hub, ngx_str_t *name);
 static void ngx_rtprop_hub_grow(ngx_rtprop_hub_t *hub);
 
 
@@ -57,7 +55,7 @@ ngx_rtprop_hub_channel(ngx_rtprop_hub_t *hub, ngx_str_t *name)
 }
 
 
-static ngx_rtprop_channel_t *
+ngx_rtprop_channel_t *
 ngx_rtprop_hub_channel_create(ngx_rtprop_hub_t *hub, ngx_str_t *name)
 {
     ngx_rtprop_channel_t  *ch, **bucket;
@@ -217,10 +215,25 @@ ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
         }
     }
 
-    sub = ngx_calloc(sizeof(ngx_rtprop_sub_t), hub->worker->log);
+    sub = ngx_rtprop_hub_sub_attach(hub, s, ch);
 
     if (sub == NULL) {
         ngx_rtprop_hub_channel_release(hub, ch);
+    }
+
+    return sub;
+}
+
+
+ngx_rtprop_sub_t *
+ngx_rtprop_hub_sub_attach(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
+    ngx_rtprop_channel_t *ch)
+{
+    ngx_rtprop_sub_t  *sub;
+
+    sub = ngx_calloc(sizeof(ngx_rtprop_sub_t), hub->worker->log);
+
+    if (sub == NULL) {
         return NULL;
     }
 

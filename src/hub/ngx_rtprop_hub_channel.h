@@ -25,10 +25,15 @@ ngx_rtprop_channel_t *ngx_rtprop_hub_channel(ngx_rtprop_hub_t *hub,
 ngx_rtprop_kind_t *ngx_rtprop_hub_kind(ngx_rtprop_main_conf_t *rmcf,
     ngx_str_t *name);
 
-/*
- * Makes a subscription whose join is under way, and its channel if need be;
- * NULL without memory, or if the name is too long.
- */
+/* Makes a channel; NULL without memory, or if the name is too long. */
+ngx_rtprop_channel_t *ngx_rtprop_hub_channel_create(ngx_rtprop_hub_t *hub,
+    ngx_str_t *name);
+
+/* Makes a subscription whose join is under way; NULL without memory. */
+ngx_rtprop_sub_t *ngx_rtprop_hub_sub_attach(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_session_t *s, ngx_rtprop_channel_t *ch);
+
+/* The same by the channel's name; the channel is made if need be. */
 ngx_rtprop_sub_t *ngx_rtprop_hub_sub_create(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *name);
 
@@ -45,11 +50,48 @@ void ngx_rtprop_hub_sub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
 void ngx_rtprop_hub_channel_release(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch);
 
+
+/* ------------------------------------------------ ngx_rtprop_hub_join.c --- */
+
+/* The position of a new subscription, and of its channel if it is new here. */
+void ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub,
+    ngx_rtprop_history_t *history);
+
+/* From now on it hears what comes, after what came while it was pending. */
+void ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
+
+
+/* ------------------------------------------------ ngx_rtprop_hub_user.c --- */
+
+ngx_int_t ngx_rtprop_hub_users_init(ngx_rtprop_hub_t *hub);
+
 /*
- * Subscribes a session that opens to "user:{id}", then lets its protocol send
- * the first frames.
+ * Finds the place of a session that opens in "user:{id}", then lets its
+ * protocol send the first frames.
  */
 void ngx_rtprop_hub_user_join(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s);
+
+/* The opposite; its subscriptions are gone already. */
+void ngx_rtprop_hub_user_leave(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_session_t *s);
+
+/*
+ * Makes the channel "user:{id}" of the user's sessions here; there is none
+ * yet.  NULL: it is not a user's, or the user is not here, or no memory.
+ */
+ngx_rtprop_channel_t *ngx_rtprop_hub_user_channel(ngx_rtprop_hub_t *hub,
+    ngx_str_t *name);
+
+/* The same for all users, those that are there stay. */
+void ngx_rtprop_hub_user_channels(ngx_rtprop_hub_t *hub);
+
+/*
+ * Takes a user's channel away again, the sessions keep their places; not in the
+ * middle of anything.  ch may be freed when its last use by the caller, who
+ * holds it, is over: ngx_rtprop_hub_channel_release() follows.
+ */
+void ngx_rtprop_hub_user_fold(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch);
 
 
 #endif /* _NGX_RTPROP_HUB_CHANNEL_H_INCLUDED_ */

@@ -249,7 +249,7 @@ ngx_rtprop_hub_resume_place(json_t *place, ngx_rtprop_resume_t *resume)
 
 
 /*
- * The session's own channel: live since the session opened (sub->start), so
+ * The session's own channel: live since the session opened (own.start), so
  * what lies between the client's place and that is what it missed; once.
  */
 
@@ -294,37 +294,39 @@ ngx_rtprop_hub_resume_user_read(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_join_t *join = op->data;
 
-    ngx_uint_t            i;
-    ngx_rtprop_sub_t     *sub;
-    ngx_rtprop_hub_t     *hub;
-    ngx_rtprop_event_t   *ev;
-    ngx_rtprop_resume_t  *resume;
+    ngx_uint_t              i;
+    ngx_rtprop_hub_t       *hub;
+    ngx_rtprop_event_t     *ev;
+    ngx_rtprop_resume_t    *resume;
+    ngx_rtprop_session_t   *s;
+    ngx_rtprop_position_t   pos;
 
     resume = join->data;
     hub = resume->cmd->worker->hub;
+    s = resume->cmd->session;
 
     if (op->rc != NGX_OK) {
         ngx_rtprop_resume_done(resume, NULL, "unavailable");
         return;
     }
 
-    sub = resume->cmd->session
-          ? ngx_rtprop_hub_sub(hub, resume->cmd->session, &resume->channel)
-          : NULL;
-
-    for (i = 0; sub && join->history.recovered && i < join->history.nevents;
+    for (i = 0; s && join->history.recovered && i < join->history.nevents;
          i++)
     {
         ev = &join->history.events[i];
 
-        if (ev->offset <= sub->start) {
-            join->replayed += ngx_rtprop_hub_send_event(hub, sub, ev);
+        if (ev->offset <= s->own.start) {
+            join->replayed += ngx_rtprop_hub_send_event(hub, s,
+                                                    NGX_RTPROP_SUB_ALL, ev);
         }
     }
 
-    if (sub) {
-        sub->start = 0;
-        join->history.offset = sub->offset;
+    if (s) {
+        pos.channel = resume->channel;
+        ngx_rtprop_hub_user_position(hub, s, &pos);
+
+        s->own.start = 0;
+        join->history.offset = pos.offset;
     }
 
     ngx_rtprop_resume_done(resume, join, NULL);

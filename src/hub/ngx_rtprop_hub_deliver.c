@@ -28,6 +28,7 @@ static void ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_event_t *ev);
 static ngx_int_t ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
+static void ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_channel_t *ch);
 static ngx_rtprop_frame_t *ngx_rtprop_hub_joined_frame(
@@ -161,6 +162,10 @@ ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *ev)
     ch = ngx_rtprop_hub_channel(hub, &ev->channel);
 
     if (ch == NULL) {
+        ch = ngx_rtprop_hub_user_channel(hub, &ev->channel);
+    }
+
+    if (ch == NULL) {
         return;
     }
 
@@ -207,7 +212,10 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 {
     if (ev->epoch != ch->epoch) {
 
-        if (ch->epoch) {
+        if (ch->kind == NULL && ev->offset == 1) {
+            ngx_rtprop_hub_anew(ch);
+
+        } else if (ch->epoch) {
             ngx_log_error(NGX_LOG_NOTICE, hub->worker->log, 0,
                           "rtprop: channel \"%V\" began anew", &ev->channel);
             ngx_rtprop_hub_give_up(ch);
@@ -240,6 +248,27 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     ch->offset = ev->offset;
 
     return NGX_OK;
+}
+
+
+/*
+ * A user's channel, which is not counted, may be forgotten by the engine.  Its
+ * first event is the next one for all who had heard all.
+ */
+
+static void
+ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch)
+{
+    ngx_queue_t       *q;
+    ngx_rtprop_sub_t  *sub;
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+        sub->offset = 0;
+    }
 }
 
 
@@ -549,18 +578,15 @@ ngx_rtprop_hub_is_user(ngx_str_t *user, ngx_rtprop_session_t *s)
 
 
 ngx_uint_t
-ngx_rtprop_hub_send_event(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub,
-    ngx_rtprop_event_t *ev)
+ngx_rtprop_hub_send_event(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
+    ngx_uint_t kinds, ngx_rtprop_event_t *ev)
 {
     ngx_rtprop_frame_t     *f;
-    ngx_rtprop_session_t   *s;
     ngx_rtprop_hub_item_t   item;
-
-    s = sub->session;
 
     if ((ev->flags & NGX_RTPROP_EV_HIDDEN)
         || s->state != NGX_RTPROP_SESSION_OPEN
-        || !ngx_rtprop_hub_concerns(ev, s, sub->kinds))
+        || !ngx_rtprop_hub_concerns(ev, s, kinds))
     {
         return 0;
     }

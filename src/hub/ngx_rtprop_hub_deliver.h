@@ -80,9 +80,9 @@ void ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 /* Frees the pools given to ngx_rtprop_hub_free_pool(). */
 void ngx_rtprop_hub_sweep(ngx_event_t *ev);
 
-/* Sends one event of history; 1 if it was for this subscription. */
+/* Sends one event of history; 1 if it was for a subscription of these kinds. */
 ngx_uint_t ngx_rtprop_hub_send_event(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_sub_t *sub, ngx_rtprop_event_t *ev);
+    ngx_rtprop_session_t *s, ngx_uint_t kinds, ngx_rtprop_event_t *ev);
 
 /* Copies an event without its payload; all strings into pool. */
 ngx_int_t ngx_rtprop_hub_event_copy(ngx_pool_t *pool, ngx_rtprop_event_t *dst,

@@ -7,40 +7,28 @@
 #include "hub/ngx_rtprop_hub_deliver.h"
 
 
-typedef struct {
-    ngx_rtprop_history_t        history;
-    ngx_rtprop_hub_t           *hub;
-    u_char                      session[NGX_RTPROP_SESSION_ID];
-} ngx_rtprop_hub_open_t;
-
-
 static ngx_uint_t ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s);
 static void ngx_rtprop_hub_joined(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join);
-static void ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub,
-    ngx_rtprop_history_t *history);
-static void ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_sub_t *sub);
-static void ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op);
-static ngx_rtprop_session_t *ngx_rtprop_hub_session(ngx_rtprop_hub_t *hub,
-    ngx_str_t *channel, u_char *id, ngx_rtprop_sub_t **sub);
 
 
-/* Whether the session has all the subscriptions that it may have. */
+/* Its own channel counts, whether there is a subscription to it or not. */
 
 static ngx_uint_t
 ngx_rtprop_hub_sub_full(ngx_rtprop_session_t *s)
 {
-    ngx_uint_t    n;
-    ngx_queue_t  *q;
+    ngx_uint_t         n;
+    ngx_queue_t       *q;
+    ngx_rtprop_sub_t  *sub;
 
-    n = 0;
+    n = 1;
 
     for (q = ngx_queue_head(&s->subs);
          q != ngx_queue_sentinel(&s->subs);
          q = ngx_queue_next(q))
     {
-        n++;
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, link);
+        n += (sub->channel->kind != NULL);
     }
 
     return n >= NGX_RTPROP_SUBS_MAX;
@@ -168,17 +156,14 @@ ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join)
 }
 
 
-/* The position of a new subscription, and of its channel if it is new here. */
-
-static void
+void
 ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub, ngx_rtprop_history_t *history)
 {
     ngx_rtprop_channel_t  *ch;
 
     ch = sub->channel;
 
-    sub->counted = 1;
-    sub->start = history->offset;
+    sub->counted = history->subscribe;
     sub->offset = history->offset;
 
     if (ch->nsubs == 1) {
@@ -202,8 +187,8 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 
     if (join->replay) {
         for (i = 0; i < join->history.nevents; i++) {
-            join->replayed += ngx_rtprop_hub_send_event(hub, sub,
-                                                  &join->history.events[i]);
+            join->replayed += ngx_rtprop_hub_send_event(hub, sub->session,
+                                      sub->kinds, &join->history.events[i]);
         }
     }
 
@@ -211,9 +196,7 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 }
 
 
-/* From now on it hears what comes, after what came while it was pending. */
-
-static void
+void
 ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 {
     sub->pending = 0;
@@ -257,131 +240,4 @@ ngx_rtprop_hub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
     }
 
     return NGX_OK;
-}
-
-
-/* ------------------------------------------------- the session's own one */
-
-void
-ngx_rtprop_hub_user_join(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s)
-{
-    ngx_str_t               id;
-    ngx_pool_t             *pool;
-    ngx_rtprop_sub_t       *sub;
-    ngx_rtprop_hub_open_t  *o;
-
-    pool = ngx_rtprop_hub_pool(hub);
-
-    if (pool == NULL) {
-        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
-        return;
-    }
-
-    o = ngx_pcalloc(pool, sizeof(ngx_rtprop_hub_open_t));
-    id.len = s->user->id_len;
-    id.data = s->user->data;
-
-    if (o == NULL
-        || ngx_rtprop_hub_channel_name(pool, "user", &id, &o->history.channel)
-           != NGX_OK)
-    {
-        goto failed;
-    }
-
-    sub = ngx_rtprop_hub_sub_create(hub, s, &o->history.channel);
-
-    if (sub == NULL) {
-        goto failed;
-    }
-
-    sub->kinds = NGX_RTPROP_SUB_ALL;
-
-    /* counted, so that the channel keeps its epoch for as long */
-
-    o->history.subscribe = 1;
-    o->hub = hub;
-    o->history.op.done = ngx_rtprop_hub_user_joined;
-    o->history.op.data = o;
-    o->history.op.pool = pool;
-    ngx_memcpy(o->session, s->id, NGX_RTPROP_SESSION_ID);
-
-    hub->engine->history(hub->engine, &o->history);
-
-    return;
-
-failed:
-
-    ngx_rtprop_hub_free_pool(hub, pool);
-    ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
-}
-
-
-static void
-ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
-{
-    ngx_rtprop_hub_open_t *o = op->data;
-
-    ngx_rtprop_sub_t       *sub;
-    ngx_rtprop_session_t   *s;
-    ngx_rtprop_position_t   pos;
-
-    s = ngx_rtprop_hub_session(o->hub, &o->history.channel, o->session, &sub);
-
-    if (s == NULL) {
-        if (op->rc == NGX_OK) {
-            o->hub->engine->unsubscribe(o->hub->engine, &o->history.channel,
-                                        1);
-        }
-
-        ngx_rtprop_hub_free_pool(o->hub, op->pool);
-        return;
-    }
-
-    /* with the engine away the session opens all the same, without a place */
-
-    if (op->rc == NGX_OK) {
-        ngx_rtprop_hub_placed(sub, &o->history);
-    }
-
-    if (s->state != NGX_RTPROP_SESSION_OPEN) {
-        ngx_rtprop_hub_free_pool(o->hub, op->pool);
-        return;
-    }
-
-    pos.channel = o->history.channel;
-    pos.epoch = o->history.epoch;
-    pos.offset = o->history.offset;
-
-    s->protocol->open(s, &pos);
-
-    ngx_rtprop_hub_listen(o->hub, sub);
-    ngx_rtprop_hub_free_pool(o->hub, op->pool);
-}
-
-
-static ngx_rtprop_session_t *
-ngx_rtprop_hub_session(ngx_rtprop_hub_t *hub, ngx_str_t *channel, u_char *id,
-    ngx_rtprop_sub_t **sub)
-{
-    ngx_queue_t           *q;
-    ngx_rtprop_channel_t  *ch;
-
-    ch = ngx_rtprop_hub_channel(hub, channel);
-
-    if (ch == NULL) {
-        return NULL;
-    }
-
-    for (q = ngx_queue_head(&ch->subs);
-         q != ngx_queue_sentinel(&ch->subs);
-         q = ngx_queue_next(q))
-    {
-        *sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-
-        if (ngx_memcmp((*sub)->session->id, id, NGX_RTPROP_SESSION_ID) == 0) {
-            return (*sub)->session;
-        }
-    }
-
-    return NULL;
 }

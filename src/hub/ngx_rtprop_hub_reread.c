@@ -31,6 +31,8 @@ ngx_rtprop_hub_lost(ngx_rtprop_hub_t *hub)
     ngx_uint_t             i;
     ngx_rtprop_channel_t  *ch, *next;
 
+    ngx_rtprop_hub_user_channels(hub);
+
     for (i = 0; i < hub->nbuckets; i++) {
         for (ch = hub->buckets[i]; ch; ch = next) {
             next = ch->next;
@@ -131,6 +133,9 @@ ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op)
 
     if (ch->nsubs && (ch->behind || r->history.offset > last)) {
         ngx_rtprop_hub_reread(hub, ch, last);
+
+    } else if (r->history.nevents == 0) {
+        ngx_rtprop_hub_user_fold(hub, ch);
     }
 
 done:

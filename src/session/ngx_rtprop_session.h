@@ -139,6 +139,18 @@ typedef enum {
 } ngx_rtprop_session_state_e;
 
 
+/* The hub's: where a session stands in the channel of its user. */
+
+typedef struct {
+    ngx_rtprop_session_t       *next;       /* in its bucket */
+    uint64_t                    epoch;      /* 0: no place known */
+    uint64_t                    offset;     /* last one sent to it */
+    uint64_t                    start;      /* of the channel at opening */
+    unsigned                    placed:1;   /* opening is over */
+    unsigned                    counted:1;  /* as subscriber in the engine */
+} ngx_rtprop_own_t;
+
+
 struct ngx_rtprop_session_s {
     ngx_queue_t                 queue;      /* the worker's sessions */
     ngx_rtprop_worker_t        *worker;
@@ -151,6 +163,7 @@ struct ngx_rtprop_session_s {
     rtprop_identity_t          *user;       /* id, name, role, claims */
     ngx_queue_t                 subs;       /* hub: ngx_rtprop_sub_t */
     ngx_queue_t                 cmds;       /* commands not yet answered */
+    ngx_rtprop_own_t            own;        /* the user's channel */
 
     u_char                      id[NGX_RTPROP_SESSION_ID];
 
@@ -185,8 +198,8 @@ struct ngx_rtprop_admit_s {
     ngx_pool_t                 *pool;
     ngx_str_t                   user;
     /*
-     * JSON text: {"name", "avatar", "role", "address", "protocol", "since"},
-     * strings (empty: unknown) but since, which is in ms since the epoch.
+     * JSON text: {"since", "name", "avatar", "role", "address", "protocol"},
+     * strings (absent: unknown) but since, which is in ms since the epoch.
      */
     ngx_str_t                   info;
     u_char                      session[NGX_RTPROP_SESSION_ID];
@@ -249,13 +262,6 @@ void ngx_rtprop_session_close(ngx_rtprop_session_t *s, ngx_uint_t code,
 ngx_int_t ngx_rtprop_session_send(ngx_rtprop_session_t *s, const char *type,
     json_t *payload);
 
-/*
- * Takes over a newer identity of the same user (auth:refresh) and its expiry in
- * ms since the epoch, 0: never.
- */
-void ngx_rtprop_session_refresh(ngx_rtprop_session_t *s,
-    rtprop_identity_t *user, int64_t expires);
-
 /* Counts a refused message; closes with 4002 past rtprop_errors. */
 void ngx_rtprop_session_refused(ngx_rtprop_session_t *s);
 
@@ -314,6 +320,19 @@ ngx_rtprop_user_role(const rtprop_identity_t *user)
 
     str.len = role.len;
     str.data = role.data;
+
+    return str;
+}
+
+
+static inline ngx_str_t
+ngx_rtprop_user_avatar(const rtprop_identity_t *user)
+{
+    ngx_str_t     str;
+    rtprop_str_t  avatar = rtprop_identity_avatar(user);
+
+    str.len = avatar.len;
+    str.data = avatar.data;
 
     return str;
 }

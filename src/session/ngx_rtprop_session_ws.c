@@ -49,6 +49,8 @@ static void ngx_rtprop_session_ws_forget(void *data);
 static ngx_int_t ngx_rtprop_session_ws_admit(ngx_rtprop_handshake_t *h);
 static ngx_int_t ngx_rtprop_session_ws_info(ngx_rtprop_handshake_t *h,
     ngx_str_t *info);
+static ngx_int_t ngx_rtprop_session_ws_member(rtprop_json_buf_t *buf,
+    const char *key, ngx_str_t value);
 static void ngx_rtprop_session_ws_admitted(ngx_rtprop_admit_t *admit);
 static ngx_int_t ngx_rtprop_session_ws_upgrade(ngx_rtprop_handshake_t *h);
 static ngx_rtprop_session_ws_t *ngx_rtprop_session_ws_create(
@@ -252,49 +254,67 @@ ngx_rtprop_session_ws_admit(ngx_rtprop_handshake_t *h)
 }
 
 
-/* {"name", "avatar", "role", "address", "protocol", "since"} */
+/*
+ * {"since", "name", "avatar", "role", "address", "protocol"}; kept in the zone
+ * for each session, so what is empty is left out.
+ */
 
 static ngx_int_t
 ngx_rtprop_session_ws_info(ngx_rtprop_handshake_t *h, ngx_str_t *info)
 {
-    json_t                 *json;
-    rtprop_str_t            name, role, avatar, text;
-    ngx_connection_t       *c;
-    ngx_rtprop_location_t  *location;
+    size_t              len;
+    u_char              text[sizeof("{\"since\":") + NGX_INT64_LEN];
+    ngx_str_t           address;
+    rtprop_json_buf_t   buf;
 
-    c = h->request->connection;
-    location = h->conf->location;
+    ngx_memzero(&buf, sizeof(rtprop_json_buf_t));
 
-    name = rtprop_identity_name(h->user);
-    role = rtprop_identity_role(h->user);
-    avatar = rtprop_identity_avatar(h->user);
+    len = ngx_sprintf(text, "{\"since\":%L", ngx_rtprop_now()) - text;
+    address = h->request->connection->addr_text;
+    info->data = NULL;
 
-    json = json_pack("{s:s%, s:s%, s:s%, s:s%, s:s%, s:I}",
-                     "name", (char *) name.data, name.len,
-                     "avatar", (char *) avatar.data, avatar.len,
-                     "role", (char *) role.data, role.len,
-                     "address", (char *) c->addr_text.data, c->addr_text.len,
-                     "protocol", (char *) location->name.data,
-                     location->name.len,
-                     "since", (json_int_t) ngx_rtprop_now());
+    if (rtprop_json_buf_add(&buf, text, len) == RTPROP_OK
+        && ngx_rtprop_session_ws_member(&buf, ",\"name\":",
+                    ngx_rtprop_user_name(h->user)) == NGX_OK
+        && ngx_rtprop_session_ws_member(&buf, ",\"avatar\":",
+                    ngx_rtprop_user_avatar(h->user)) == NGX_OK
+        && ngx_rtprop_session_ws_member(&buf, ",\"role\":",
+                    ngx_rtprop_user_role(h->user)) == NGX_OK
+        && ngx_rtprop_session_ws_member(&buf, ",\"address\":",
+                    address) == NGX_OK
+        && ngx_rtprop_session_ws_member(&buf, ",\"protocol\":",
+                    h->conf->location->name) == NGX_OK
+        && rtprop_json_buf_add(&buf, "}", 1) == RTPROP_OK)
+    {
+        info->len = buf.len;
+        info->data = ngx_pnalloc(h->request->pool, buf.len);
+    }
 
-    if (json == NULL || rtprop_json_dump(json, &text) != RTPROP_OK) {
-        json_decref(json);
+    if (info->data) {
+        ngx_memcpy(info->data, buf.data, buf.len);
+    }
+
+    free(buf.data);
+
+    return info->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_rtprop_session_ws_member(rtprop_json_buf_t *buf, const char *key,
+    ngx_str_t value)
+{
+    if (value.len == 0) {
+        return NGX_OK;
+    }
+
+    if (rtprop_json_buf_add(buf, key, ngx_strlen(key)) != RTPROP_OK
+        || rtprop_json_buf_string(buf, value.data, value.len) != RTPROP_OK)
+    {
         return NGX_ERROR;
     }
 
-    json_decref(json);
-
-    info->len = text.len;
-    info->data = ngx_pnalloc(h->request->pool, text.len);
-
-    if (info->data) {
-        ngx_memcpy(info->data, text.data, text.len);
-    }
-
-    free(text.data);
-
-    return info->data ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 

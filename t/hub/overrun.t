@@ -51,7 +51,21 @@ sub metric {
 
 # the other worker sleeps while more is said than the ring holds
 
+my $dora = client(user => 'dora', worker => $two);
+
+# over a connection of the worker that goes on
+
+my $http;
+
+do {
+    $http = http(bearer => API_KEY);
+    $http->get('/api/channels');
+} until $nginx->worker_of($http->{socket}) == $one;
+
 kill STOP => $two;
+is($http->post('/api/publish', { channel => 'user:ben',
+               type => 'notification', payload => { n => 1 } })->{status}, 200,
+   'a user is told something');
 send_many(350);
 kill CONT => $two;
 
@@ -60,6 +74,14 @@ is_deeply([map { $_->{offset} } @heard], [1 .. 350],
           'all comes, once and in order');
 $ben->fence;
 is(grep({ $_->{type} eq 'chat:new_message' } $ben->events), 0, 'and no more');
+is($ben->wait_for('notification')->{payload}{n}, 1,
+   'what only he is told, too');
+
+api(POST => '/api/publish', { channel => "user:$_", type => 'notification',
+    payload => { n => 2 } }) for qw(ben dora);
+is($ben->wait_for('notification')->{offset}, 2, 'and it goes on for him');
+is($dora->wait_for('notification')->{offset}, 1,
+   'and for one who had missed nothing');
 ok($nginx->wait_log(qr/too slow for the ring/), 'the ring was overrun');
 ok(metric('rtprop_engine_overruns_total'), 'which is counted');
 ok(metric('rtprop_hub_rereads_total'), 'and what was missed read again');

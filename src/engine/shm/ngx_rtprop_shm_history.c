@@ -36,6 +36,12 @@ ngx_rtprop_shm_history(ngx_rtprop_engine_t *e, ngx_rtprop_history_t *op)
     ngx_rtprop_shm_key(shm, &reading.key, NGX_RTPROP_SHM_CHANNEL,
                        &op->channel);
 
+    /* the ring brings each worker everything */
+
+    if (op->lazy) {
+        op->subscribe = 0;
+    }
+
     op->recovered = 0;
     op->more = 0;
     op->events = NULL;

@@ -3,6 +3,7 @@
  */
 
 #include "engine/shm/ngx_rtprop_shm.h"
+#include "hub/ngx_rtprop_hub.h"
 
 
 #define NGX_RTPROP_SHM_SLICE   256         /* buckets walked under one lock */
@@ -216,27 +217,68 @@ ngx_rtprop_shm_subs_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 
 /* ------------------------------------------------------------- listing --- */
 
+/* "user:{id}" is not counted: its subscribers are the user's sessions. */
+
+static ngx_uint_t
+ngx_rtprop_shm_channel_sessions(ngx_rtprop_shm_t *shm, ngx_str_t *name)
+{
+    ngx_str_t               users, id;
+    ngx_rtprop_shm_key_t    key;
+    ngx_rtprop_shm_user_t  *user;
+
+    if (name->len <= 5 || ngx_memcmp(name->data, "user:", 5) != 0) {
+        return 0;
+    }
+
+    ngx_str_set(&users, NGX_RTPROP_USERS);
+    id.len = name->len - 5;
+    id.data = name->data + 5;
+
+    ngx_rtprop_shm_key(shm, &key, NGX_RTPROP_SHM_SET, &users);
+    key.owner = ngx_rtprop_shm_find(shm, &key);
+
+    if (key.owner == 0) {
+        return 0;
+    }
+
+    key.kind = NGX_RTPROP_SHM_USER;
+    key.name = &id;
+    key.hash = ngx_rtprop_zone_hash(shm->zone, id.data, id.len);
+    user = ngx_rtprop_shm_ptr(shm, ngx_rtprop_shm_find(shm, &key));
+
+    return user ? user->nsessions : 0;
+}
+
+
+/* ch: NULL if it does not exist, but has subscribers that were not counted. */
+
 static ngx_int_t
 ngx_rtprop_shm_channel_info(ngx_rtprop_shm_t *shm, ngx_rtprop_channels_t *op,
-    ngx_rtprop_shm_channel_t *ch)
+    ngx_str_t *name, ngx_rtprop_shm_channel_t *ch)
 {
-    ngx_str_t                   name;
     ngx_rtprop_channel_info_t  *info;
-
-    ngx_rtprop_shm_name(&ch->node, &name);
 
     info = &op->channels[op->nchannels];
 
-    info->name.len = name.len;
-    info->name.data = ngx_pstrdup(op->op.pool, &name);
+    info->name.len = name->len;
+    info->name.data = ngx_pstrdup(op->op.pool, name);
 
     if (info->name.data == NULL) {
         return NGX_ERROR;
     }
 
-    info->epoch = ch->epoch;
-    info->offset = ch->offset;
-    info->subscribers = ch->subscribers;
+    info->subscribers = ngx_rtprop_shm_channel_sessions(shm, name);
+
+    if (ch) {
+        info->epoch = ch->epoch;
+        info->offset = ch->offset;
+        info->subscribers += ch->subscribers;
+
+    } else {
+        info->epoch = ngx_rtprop_shm_epoch(shm,
+                     ngx_rtprop_zone_hash(shm->zone, name->data, name->len));
+        info->offset = 0;
+    }
 
     op->nchannels++;
 
@@ -280,7 +322,7 @@ ngx_rtprop_shm_channels_slice(ngx_rtprop_shm_t *shm, ngx_rtprop_channels_t *op,
                 return NGX_DONE;
             }
 
-            if (ngx_rtprop_shm_channel_info(shm, op, ch) != NGX_OK) {
+            if (ngx_rtprop_shm_channel_info(shm, op, &name, ch) != NGX_OK) {
                 return NGX_ERROR;
             }
         }
@@ -328,8 +370,10 @@ ngx_rtprop_shm_channels_one(ngx_rtprop_shm_t *shm, ngx_rtprop_channels_t *op)
 
     ch = ngx_rtprop_shm_ptr(shm, ngx_rtprop_shm_find(shm, &key));
 
-    if (ch && op->limit) {
-        rc = ngx_rtprop_shm_channel_info(shm, op, ch);
+    if (op->limit
+        && (ch || ngx_rtprop_shm_channel_sessions(shm, &op->prefix)))
+    {
+        rc = ngx_rtprop_shm_channel_info(shm, op, &op->prefix, ch);
     }
 
     ngx_rtprop_zone_unlock(shm->zone);

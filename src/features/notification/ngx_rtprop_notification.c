@@ -76,15 +76,8 @@ ngx_rtprop_notification_list(ngx_rtprop_cmd_t *cmd)
 static void
 ngx_rtprop_notification_place(ngx_rtprop_notification_list_t *l)
 {
-    ngx_rtprop_sub_t  *sub;
-
-    sub = ngx_rtprop_hub_sub(l->cmd->worker->hub, l->cmd->session,
-                             &l->pos.channel);
-
-    if (sub && !sub->pending) {
-        l->pos.epoch = sub->channel->epoch;
-        l->pos.offset = sub->channel->offset;
-    }
+    ngx_rtprop_hub_user_position(l->cmd->worker->hub, l->cmd->session,
+                                 &l->pos);
 }
 
 
