@@ -24,6 +24,7 @@
 #include "session/ngx_rtprop_command.h"
 #include "session/ngx_rtprop_session.h"
 #include "hub/ngx_rtprop_hub.h"
+#include "engine/redis/ngx_rtprop_redis.h"
 #include "http/ngx_rtprop_http.h"
 #include <openssl/rand.h>
 
@@ -103,6 +104,13 @@ static ngx_command_t  ngx_rtprop_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_rtprop_main_conf_t, engine),
       &ngx_rtprop_engines },
+
+    { ngx_string("rtprop_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_rtprop_redis_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("rtprop_history"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -300,6 +308,7 @@ ngx_rtprop_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_session_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_hub_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_engine_shm_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_redis_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_http_preconfiguration(cf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -325,6 +334,12 @@ ngx_rtprop_postconfiguration(ngx_conf_t *cf)
 
     if (!rmcf->used) {
         return NGX_OK;
+    }
+
+    if (rmcf->engine == NGX_RTPROP_ENGINE_REDIS
+        && ngx_rtprop_redis_postconfiguration(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     name = rmcf->zone_name;

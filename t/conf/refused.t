@@ -18,6 +18,8 @@ my %directive = (
     rtprop                  => ['echo', 'health', 'echo echo', 'location'],
     rtprop_zone             => ['a 2m', 'b 2m', 'a 2m 2m', 'http'],
     rtprop_engine           => ['shm', 'shm', 'shm shm', 'http'],
+    rtprop_redis            => ['redis://127.0.0.1/1 prefix=a:',
+                                'unix:/run/redis.sock', undef, 'http'],
     rtprop_history          => ['messages=5', 'age=1h', undef, 'http'],
     rtprop_drain            => ['5s', '6s', '5s 5s', 'http'],
     rtprop_log              => ['logs/a', 'off', 'a b', 'http'],
@@ -59,8 +61,9 @@ my %place = (
 my %allowed = (http => ['http'], location => ['location'],
                any => [qw(http server location)]);
 
-my %files = ('jwks.json' => JSON::PP::encode_json({
-    keys => [RTProp::JWT::jwk_oct(SECRET, 'k1')] }));
+my %files = (empty => '', blank => "\nhush\n",
+             'jwks.json' => JSON::PP::encode_json({
+                 keys => [RTProp::JWT::jwk_oct(SECRET, 'k1')] }));
 
 
 sub test_conf {
@@ -161,6 +164,51 @@ my @range = (
     [http => rtprop_history => qr/"messages=number", "bytes=size" or/,
      '10', 'messages=', 'message=1', 'messages=1 messages=2',
      'age=1h bytes=4k age=2h', 'bytes=1m bytes=2m'],
+    [http => rtprop_redis => qr{"redis://\[user:password@\]host\[:port\]},
+     'localhost:6379', 'redis:127.0.0.1', 'redis://', 'redis://:1', '""',
+     'redis://[::1', 'redis://a:0', 'redis://a:65536', 'redis://a:b',
+     'unix:', 'unix:relative', 'sentinel://a,/m', 'cluster://a,,b'],
+    [http => rtprop_redis => qr{"redis://" \(this build has no TLS},
+     'rediss://127.0.0.1'],
+    [http => rtprop_redis => qr{whose database is a number},
+     'redis://a/x', 'redis://a/65536', 'redis://a/1/2', 'sentinel://a/m/x'],
+    [http => rtprop_redis => qr{with one host}, 'redis://a,b'],
+    [http => rtprop_redis => qr{at most 16 hosts},
+     'cluster://' . join(',', 'a' .. 'q')],
+    [http => rtprop_redis => qr{"cluster://host,host" without a database},
+     'cluster://a/1'],
+    [http => rtprop_redis => qr{a cluster has only number 0},
+     'cluster://a db=1'],
+    [http => rtprop_redis => qr{name that the Sentinels give the master},
+     'sentinel://a', 'sentinel://a/', 'sentinel://a//1'],
+    [http => rtprop_redis => qr{user and password are percent-encoded},
+     'redis://:%@a', 'redis://u%0:p@a', 'redis://:%zz@a', 'redis://:%00@a'],
+    [http => rtprop_redis => qr{a user without a password},
+     'redis://u@a', 'redis://a user=u'],
+    [http => rtprop_redis => qr{are for "sentinel://" only},
+     'redis://a sentinel_user=u'],
+    [http => rtprop_redis => qr/an option: "prefix=", "user=",/,
+     'redis://a b', 'redis://a prefix', 'redis://a Prefix=b'],
+    [http => rtprop_redis => qr/"prefix=text" of at most 64 octets without/,
+     'redis://a "prefix={a}"', 'redis://a prefix=' . 'a' x 65],
+    [http => rtprop_redis => qr/"timeout=time" from 100ms to 60s/,
+     'redis://a timeout=99ms', 'redis://a timeout=61s',
+     'redis://a timeout=soon'],
+    [http => rtprop_redis => qr/"connect_timeout=time" from 100ms to 60s/,
+     'redis://a connect_timeout=0'],
+    [http => rtprop_redis => qr/"retry=time" from 50ms to 60s/,
+     'redis://a retry=1ms'],
+    [http => rtprop_redis => qr/"queue=number" from 1 to 10000000/,
+     'redis://a queue=0'],
+    [http => rtprop_redis => qr/"buffer=size" from 64k to 1g/,
+     'redis://a buffer=1k', 'redis://a buffer=2g'],
+    [http => rtprop_redis => qr/"max_reply=size" from 64k to 512m/,
+     'redis://a max_reply=1k'],
+    [http => rtprop_redis => qr/"db=n" from 0 to 65535/, 'redis://a db=-1'],
+    [http => rtprop_redis => qr{open\(\) ".*none" failed},
+     'redis://a password_file=none'],
+    [http => rtprop_redis => qr/must hold a password in its first line/,
+     'redis://a password_file=empty', 'redis://a password_file=blank'],
     [location => rtprop_jwt_leeway => qr/a time of at most 1h/, 'x', '61m'],
     [location => rtprop_user_connections => qr/a number from 1 to 1000000/,
      '0', '-1', 'x', '5r', '1000001', '""'],
@@ -213,6 +261,15 @@ for (@range) {
 }
 
 
+# a password is not shown
+
+{
+    my (undef, $said) = test_conf('http', 'rtprop_redis redis://:hush@a:b;');
+    like($said, qr/"\(the address\)"/, 'a wrong address with a password');
+    unlike($said, qr/hush/, 'is not repeated');
+}
+
+
 # zones
 
 {
@@ -231,7 +288,7 @@ END
 
 # what another version may know
 
-for my $name (qw(rtprop_nonsense rtprop_redis rtprop_zones)) {
+for my $name (qw(rtprop_nonsense rtprop_zones)) {
     refused('http', "$name x;", qr/unknown directive "$name"/);
 }
 

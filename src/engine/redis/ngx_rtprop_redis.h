@@ -81,7 +81,7 @@ struct ngx_rtprop_redis_cmd_s {
     unsigned                    text:1;    /* EVAL, not EVALSHA */
     unsigned                    asking:1;
     unsigned                    tries:6;
-    ngx_msec_t                  start;
+    uint64_t                    start;     /* usec, monotonic */
 };
 
 
