@@ -453,6 +453,34 @@ ngx_rtprop_sessions_drain_handler(ngx_event_t *ev)
 
 /* ------------------------------------------------------------------- ids */
 
+/* OpenSSL's generator costs a system call a time, however much one takes. */
+
+ngx_int_t
+ngx_rtprop_session_id_make(ngx_rtprop_worker_t *worker, u_char *id)
+{
+    u_char                 *p;
+    ngx_rtprop_sessions_t  *sessions;
+
+    sessions = worker->sessions;
+
+    if (sessions->nrandom == 0) {
+        if (RAND_bytes(sessions->random, sizeof(sessions->random)) != 1) {
+            return NGX_ERROR;
+        }
+
+        sessions->nrandom = sizeof(sessions->random);
+    }
+
+    sessions->nrandom -= NGX_RTPROP_SESSION_ID;
+    p = sessions->random + sessions->nrandom;
+
+    ngx_memcpy(id, p, NGX_RTPROP_SESSION_ID);
+    ngx_memzero(p, NGX_RTPROP_SESSION_ID);
+
+    return NGX_OK;
+}
+
+
 void
 ngx_rtprop_session_id_text(const u_char *id, u_char *buf)
 {

@@ -216,6 +216,10 @@ struct ngx_rtprop_admit_s {
 struct ngx_rtprop_sessions_s {
     ngx_queue_t                 queue;      /* ngx_rtprop_session_t.queue */
     ngx_uint_t                  count;
+
+    u_char                      random[64 * NGX_RTPROP_SESSION_ID];
+    ngx_uint_t                  nrandom;    /* octets of it not yet used */
+
     ngx_queue_t                 dead;       /* commands that ended this turn */
     ngx_event_t                 reap;       /* frees them */
     ngx_event_t                 drain;      /* closes some of the sessions */
@@ -278,6 +282,9 @@ void ngx_rtprop_session_error(ngx_rtprop_session_t *s, ngx_str_t *id,
  */
 void ngx_rtprop_session_refresh(ngx_rtprop_session_t *s,
     rtprop_identity_t *user, int64_t expires);
+
+/* A new random id; NGX_ERROR: OpenSSL has no random octets. */
+ngx_int_t ngx_rtprop_session_id_make(ngx_rtprop_worker_t *worker, u_char *id);
 
 /* 32 hex digits of a session's id into buf; and back, NGX_ERROR: it is none. */
 void ngx_rtprop_session_id_text(const u_char *id, u_char *buf);

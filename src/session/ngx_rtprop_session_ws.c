@@ -10,7 +10,6 @@
 #include "session/ngx_rtprop_session.h"
 #include "session/ngx_rtprop_auth.h"
 #include "base/rtprop_json.h"
-#include <openssl/rand.h>
 
 
 #define NGX_RTPROP_PING_MAX      (5 * 60 * 1000)     /* ms, for ?ping= */
@@ -225,7 +224,7 @@ ngx_rtprop_session_ws_admit(ngx_rtprop_handshake_t *h)
 
     r = h->request;
 
-    if (RAND_bytes(h->admit.session, NGX_RTPROP_SESSION_ID) != 1
+    if (ngx_rtprop_session_id_make(h->worker, h->admit.session) != NGX_OK
         || ngx_rtprop_session_ws_info(h, &h->admit.info) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

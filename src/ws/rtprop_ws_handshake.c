@@ -1,3 +1,7 @@
+/* SHA1_Init() and the like: SHA1() looks the algorithm up each time */
+
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "ws/rtprop_ws_handshake.h"
 #include "base/rtprop_base64.h"
 
@@ -161,14 +165,13 @@ rtprop_ws_handshake_reason(rtprop_ws_handshake_e e)
 void
 rtprop_ws_handshake_accept(unsigned char *dst, const rtprop_str_t *key)
 {
-    unsigned char  text[RTPROP_WS_KEY_LEN + sizeof(RTPROP_WS_GUID) - 1];
+    SHA_CTX        sha;
     unsigned char  digest[SHA_DIGEST_LENGTH];
 
-    memcpy(text, key->data, RTPROP_WS_KEY_LEN);
-    memcpy(text + RTPROP_WS_KEY_LEN, RTPROP_WS_GUID,
-           sizeof(RTPROP_WS_GUID) - 1);
-
-    SHA1(text, sizeof(text), digest);
+    (void) SHA1_Init(&sha);
+    (void) SHA1_Update(&sha, key->data, RTPROP_WS_KEY_LEN);
+    (void) SHA1_Update(&sha, RTPROP_WS_GUID, sizeof(RTPROP_WS_GUID) - 1);
+    (void) SHA1_Final(digest, &sha);
 
     (void) rtprop_base64_encode(dst, digest, sizeof(digest),
                                 RTPROP_BASE64_STD);

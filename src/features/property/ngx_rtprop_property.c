@@ -268,7 +268,7 @@ ngx_rtprop_property_counted(ngx_rtprop_op_t *op)
     j->doc = (j->state.op.rc == NGX_OK)
              ? rtprop_property_parse((char *) j->state.value.data,
                                      j->state.value.len)
-             : rtprop_property_create();
+             : NULL;
 
     rtprop_property_agent(j->doc, &agent);
 

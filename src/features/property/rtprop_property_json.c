@@ -168,7 +168,7 @@ rtprop_property_resource_json(const json_t *doc, const rtprop_str_t *id,
 static json_t *
 rtprop_property_shown(const json_t *doc, const rtprop_str_t *id)
 {
-    json_t  *json, *latest;
+    json_t  *json, *latest, *extra;
 
     json = json_pack("{so, so, so, so, so, so, so, so}",
                      "id", rtprop_payload_str(id),
@@ -188,9 +188,9 @@ rtprop_property_shown(const json_t *doc, const rtprop_str_t *id)
         json_object_set(json, "latest", latest);
     }
 
-    if (json && json_object_update_missing(json, json_object_get(doc, "extra"))
-                != 0)
-    {
+    extra = json_object_get(doc, "extra");
+
+    if (json && extra && json_object_update_missing(json, extra) != 0) {
         json_decref(json);
         return NULL;
     }

@@ -14,8 +14,8 @@ static ngx_int_t ngx_rtprop_native_preconfiguration(ngx_conf_t *cf);
 static ngx_uint_t ngx_rtprop_native_variant(ngx_rtprop_loc_conf_t *conf);
 static void ngx_rtprop_native_open(ngx_rtprop_session_t *s,
     ngx_rtprop_position_t *pos);
-static json_t *ngx_rtprop_native_welcome(ngx_rtprop_session_t *s,
-    ngx_rtprop_position_t *pos);
+static int ngx_rtprop_native_welcome(ngx_rtprop_session_t *s,
+    ngx_rtprop_position_t *pos, rtprop_json_buf_t *buf);
 static void ngx_rtprop_native_close(ngx_rtprop_session_t *s);
 static void ngx_rtprop_native_message(ngx_rtprop_session_t *s,
     ngx_str_t *text, ngx_uint_t binary);
@@ -146,8 +146,32 @@ ngx_rtprop_native_variant(ngx_rtprop_loc_conf_t *conf)
 static void
 ngx_rtprop_native_open(ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos)
 {
-    (void) ngx_rtprop_session_send(s, "welcome",
-                                   ngx_rtprop_native_welcome(s, pos));
+    rtprop_json_buf_t    buf;
+    ngx_rtprop_event_t   ev;
+    ngx_rtprop_frame_t  *f;
+
+    ngx_memzero(&buf, sizeof(rtprop_json_buf_t));
+    ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
+    ngx_str_set(&ev.type, "welcome");
+    f = NULL;
+
+    if (ngx_rtprop_native_welcome(s, pos, &buf) == RTPROP_OK) {
+        ev.payload.len = buf.len;
+        ev.payload.data = buf.data;
+
+        f = ngx_rtprop_native_encode(s->worker, s->variant, &ev, &ev.payload);
+    }
+
+    free(buf.data);
+
+    if (f == NULL) {
+        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
+        return;
+    }
+
+    (void) s->transport->send(s, f);
+
+    ngx_rtprop_frame_unref(f);
 
     if (s->batch) {
         ngx_rtprop_native_batch_start(s);
@@ -155,12 +179,15 @@ ngx_rtprop_native_open(ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos)
 }
 
 
-static json_t *
-ngx_rtprop_native_welcome(ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos)
+/* Text, not values: this is sent to everybody who comes. */
+
+static int
+ngx_rtprop_native_welcome(ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos,
+    rtprop_json_buf_t *buf)
 {
-    char        epoch[17], channel[NGX_RTPROP_CHANNEL_MAX + 1];
+    int         rc;
+    u_char      text[256], *p;
     u_char      id[NGX_RTPROP_SESSION_ID * 2], now[RTPROP_TIME_LEN];
-    json_t     *channels;
     ngx_str_t   user, name, role;
 
     ngx_rtprop_session_id_text(s->id, id);
@@ -170,30 +197,31 @@ ngx_rtprop_native_welcome(ngx_rtprop_session_t *s, ngx_rtprop_position_t *pos)
     name = ngx_rtprop_user_name(s->user);
     role = ngx_rtprop_user_role(s->user);
 
+    p = ngx_sprintf(text, "{\"session_id\":\"%*s\",\"user\":{\"id\":",
+                    sizeof(id), id);
+    rc = rtprop_json_buf_add(buf, text, p - text);
+    rc |= rtprop_json_buf_string(buf, user.data, user.len);
+    rc |= rtprop_json_buf_add(buf, ",\"name\":", sizeof(",\"name\":") - 1);
+    rc |= rtprop_json_buf_string(buf, name.data, name.len);
+    rc |= rtprop_json_buf_add(buf, ",\"role\":", sizeof(",\"role\":") - 1);
+    rc |= rtprop_json_buf_string(buf, role.data, role.len);
+
+    p = ngx_sprintf(text, "},\"server_time\":\"%*s\",\"ping_interval\":%uD,"
+                    "\"resume\":true,\"channels\":{", sizeof(now), now,
+                    s->ping);
+    rc |= rtprop_json_buf_add(buf, text, p - text);
+
     /* without a place (the engine was away) there is nothing to resume from */
 
-    channels = json_object();
-
-    if (pos && pos->epoch && pos->channel.len <= NGX_RTPROP_CHANNEL_MAX) {
-        ngx_sprintf((u_char *) channel, "%V%Z", &pos->channel);
-        ngx_sprintf((u_char *) epoch, "%016xL%Z", pos->epoch);
-
-        (void) json_object_set_new(channels, channel,
-                                   json_pack("{s:s, s:I}", "epoch", epoch,
-                                             "offset",
-                                             (json_int_t) pos->offset));
+    if (pos && pos->epoch) {
+        rc |= rtprop_json_buf_string(buf, pos->channel.data,
+                                     pos->channel.len);
+        p = ngx_sprintf(text, ":{\"epoch\":\"%016xL\",\"offset\":%uL}",
+                        pos->epoch, pos->offset);
+        rc |= rtprop_json_buf_add(buf, text, p - text);
     }
 
-    return json_pack("{s:s%, s:{s:s%, s:s%, s:s%}, s:s%, s:i, s:b, s:o}",
-                     "session_id", (char *) id, sizeof(id),
-                     "user",
-                     "id", (char *) user.data, user.len,
-                     "name", (char *) name.data, name.len,
-                     "role", (char *) role.data, role.len,
-                     "server_time", (char *) now, sizeof(now),
-                     "ping_interval", (int) s->ping,
-                     "resume", 1,
-                     "channels", channels);
+    return rc | rtprop_json_buf_add(buf, "}}", 2);
 }
 
 
