@@ -11,6 +11,7 @@
 
 
 #define NGX_RTPROP_WS_IOVS       64
+#define NGX_RTPROP_WS_GATHER     8192   /* octets that are sent as one piece */
 #define NGX_RTPROP_WS_NODES      256    /* taken from the pool at once */
 
 
@@ -21,6 +22,7 @@ static ngx_int_t ngx_rtprop_ws_append(ngx_rtprop_ws_t *ws,
     ngx_rtprop_frame_t *f);
 static ngx_rtprop_ws_node_t *ngx_rtprop_ws_node(ngx_rtprop_ws_worker_t *w);
 static ssize_t ngx_rtprop_ws_write(ngx_rtprop_ws_t *ws);
+static ssize_t ngx_rtprop_ws_gather(ngx_rtprop_ws_t *ws);
 static ssize_t ngx_rtprop_ws_writev(ngx_rtprop_ws_t *ws);
 static void ngx_rtprop_ws_shift(ngx_rtprop_ws_t *ws);
 static void ngx_rtprop_ws_release(ngx_rtprop_ws_t *ws,
@@ -346,12 +348,33 @@ ngx_rtprop_ws_write(ngx_rtprop_ws_t *ws)
     c = ws->connection;
 
     if (ws->first->next && c->ssl == NULL) {
-        return ngx_rtprop_ws_writev(ws);
+        return (ws->waiting <= NGX_RTPROP_WS_GATHER)
+               ? ngx_rtprop_ws_gather(ws) : ngx_rtprop_ws_writev(ws);
     }
 
     f = ws->first->frame;
 
     return c->send(c, f->wire + ws->sent, f->len - ws->sent);
+}
+
+
+/* To copy a few small frames costs less than the kernel's list of pieces. */
+
+static ssize_t
+ngx_rtprop_ws_gather(ngx_rtprop_ws_t *ws)
+{
+    u_char                *p, buf[NGX_RTPROP_WS_GATHER];
+    ngx_rtprop_ws_node_t  *node;
+
+    node = ws->first;
+    p = ngx_cpymem(buf, node->frame->wire + ws->sent,
+                   node->frame->len - ws->sent);
+
+    for (node = node->next; node; node = node->next) {
+        p = ngx_cpymem(p, node->frame->wire, node->frame->len);
+    }
+
+    return ws->connection->send(ws->connection, buf, p - buf);
 }
 
 
