@@ -130,8 +130,14 @@ rtprop_json_plain(const unsigned char *p, const unsigned char *end)
               | ((x ^ 0x5c5c5c5c5c5c5c5cULL) - 0x0101010101010101ULL)
               | (x + 0x0101010101010101ULL);
 
-        if (odd & 0x8080808080808080ULL) {
+        odd &= 0x8080808080808080ULL;
+
+        if (odd) {
+#if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+            return p + __builtin_ctzll(odd) / 8 - start;
+#else
             break;
+#endif
         }
 
         p += 8;

@@ -133,11 +133,24 @@ rtprop_utf8_lead(unsigned char c)
 size_t
 rtprop_utf8_length(const unsigned char *p, size_t len)
 {
-    size_t  i, n;
+    size_t    i, n;
+    uint64_t  word;
 
     n = 0;
 
-    for (i = 0; i < len; i++) {
+    /* a continuation has its highest bit set and not the next one */
+
+    for (i = 0; len - i >= 8; i += 8) {
+        memcpy(&word, p + i, 8);
+        word &= ~(word << 1) & 0x8080808080808080ULL;
+        n += 8;
+
+        for ( /* void */ ; word; word &= word - 1) {
+            n--;
+        }
+    }
+
+    for ( /* void */ ; i < len; i++) {
         n += ((p[i] & 0xc0) != 0x80);
     }
 

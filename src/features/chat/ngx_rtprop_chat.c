@@ -6,6 +6,9 @@
 #include "base/rtprop_json.h"
 
 
+#define NGX_RTPROP_CHAT_SMALL  4096     /* octets that are written at once */
+
+
 /* A message under way; lives in the command's pool. */
 
 typedef struct {
@@ -28,6 +31,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m);
+static ngx_int_t ngx_rtprop_chat_send_payload(ngx_rtprop_chat_send_t *m);
 static void ngx_rtprop_chat_sent(ngx_rtprop_op_t *op);
 static ngx_int_t ngx_rtprop_chat_send_once(ngx_rtprop_chat_send_t *m);
 static ngx_int_t ngx_rtprop_chat_once_apply(ngx_rtprop_update_t *update,
@@ -182,14 +186,36 @@ ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m)
         m->message.attachments = ngx_rtprop_chat_pure(&attachments);
     }
 
-    m->event.payload.len = rtprop_chat_message(&m->message, NULL);
-    m->event.payload.data = ngx_pnalloc(cmd->pool, m->event.payload.len);
+    return ngx_rtprop_chat_send_payload(m);
+}
 
-    if (m->event.payload.data == NULL) {
+
+static ngx_int_t
+ngx_rtprop_chat_send_payload(ngx_rtprop_chat_send_t *m)
+{
+    size_t      max;
+    u_char     *p, buf[NGX_RTPROP_CHAT_SMALL];
+    ngx_str_t  *payload;
+
+    payload = &m->event.payload;
+    max = rtprop_chat_message_max(&m->message);
+
+    p = (max > sizeof(buf)) ? ngx_pnalloc(m->cmd->pool, max) : buf;
+
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    (void) rtprop_chat_message(&m->message, m->event.payload.data);
+    payload->len = rtprop_chat_message(&m->message, p);
+    payload->data = (p == buf) ? ngx_pnalloc(m->cmd->pool, payload->len) : p;
+
+    if (payload->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (p == buf) {
+        ngx_memcpy(payload->data, buf, payload->len);
+    }
 
     return NGX_OK;
 }

@@ -284,14 +284,15 @@ ngx_rtprop_chat_receipt_event(ngx_rtprop_chat_receipt_t *r,
     ev->channel = r->author;
     ev->flags = NGX_RTPROP_EV_VOLATILE;
 
-    ev->payload.len = rtprop_chat_delivered(&id, got->id, &user, NULL);
-    ev->payload.data = ngx_pnalloc(r->update.state.op.pool, ev->payload.len);
+    ev->payload.data = ngx_pnalloc(r->update.state.op.pool,
+                                   rtprop_chat_delivered_max(&id, &user));
 
     if (ev->payload.data == NULL) {
         return NGX_ERROR;
     }
 
-    (void) rtprop_chat_delivered(&id, got->id, &user, ev->payload.data);
+    ev->payload.len = rtprop_chat_delivered(&id, got->id, &user,
+                                            ev->payload.data);
 
     return NGX_OK;
 }

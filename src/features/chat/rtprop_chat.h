@@ -164,12 +164,16 @@ int rtprop_chat_check(const rtprop_str_t *content, const json_t *attachments,
     rtprop_invalid_t *why);
 
 /*
- * Writes the payload of chat:new_message, JSON text, to dst; with dst NULL only
- * counts.  Returns its length.  Octets that are not UTF-8 become '?'.
+ * Writes the payload of chat:new_message, JSON text, to dst, which has room for
+ * rtprop_chat_message_max().  Returns its length.  Octets that are not UTF-8
+ * become '?'.
  */
+size_t rtprop_chat_message_max(const rtprop_chat_message_t *m);
 size_t rtprop_chat_message(const rtprop_chat_message_t *m, unsigned char *dst);
 
 /* The same for chat:delivered: a message of a conversation reached a user. */
+size_t rtprop_chat_delivered_max(const rtprop_str_t *id,
+    const rtprop_str_t *user);
 size_t rtprop_chat_delivered(const rtprop_str_t *id, uint64_t message,
     const rtprop_str_t *user, unsigned char *dst);
 

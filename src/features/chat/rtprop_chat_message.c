@@ -18,15 +18,20 @@ static int rtprop_chat_content_check(const rtprop_str_t *content,
     rtprop_invalid_t *why);
 static int rtprop_chat_attachments_check(const json_t *attachments,
     rtprop_invalid_t *why);
-static size_t rtprop_chat_put(unsigned char *dst, size_t n, const char *key,
-    const rtprop_str_t *value);
-static size_t rtprop_chat_raw(unsigned char *dst, size_t n, const void *text,
-    size_t len);
+static inline unsigned char *rtprop_chat_put(unsigned char *p,
+    const char *key, const rtprop_str_t *value);
+static inline unsigned char *rtprop_chat_add(unsigned char *p,
+    const char *key, const rtprop_str_t *value);
+static inline unsigned char *rtprop_chat_raw(unsigned char *p,
+    const void *text, size_t len);
 static uint32_t rtprop_chat_char(const unsigned char *p, size_t *len);
 static int rtprop_chat_blank(uint32_t c);
 static int rtprop_chat_attachment_check(const json_t *item,
     rtprop_invalid_t *why);
 static int rtprop_chat_url(const json_t *url);
+
+
+static const rtprop_str_t  rtprop_chat_none = rtprop_string("[]");
 
 
 int
@@ -199,6 +204,17 @@ rtprop_chat_url(const json_t *url)
 }
 
 
+size_t
+rtprop_chat_message_max(const rtprop_chat_message_t *m)
+{
+    return 300 + 2 * (RTPROP_CHAT_NUMBER + RTPROP_TIME_LEN)
+           + m->attachments.len
+           + 6 * (m->conversation_id.len + m->content.len
+                  + 2 * m->from.id.len + m->from.name.len
+                  + m->from.avatar.len + m->client_message_id.len);
+}
+
+
 /*
  * Written by hand: this is what a chat does most, and a tree of values for each
  * message costs more than the fan-out of a small room.
@@ -207,41 +223,37 @@ rtprop_chat_url(const json_t *url)
 size_t
 rtprop_chat_message(const rtprop_chat_message_t *m, unsigned char *dst)
 {
-    size_t          n;
     rtprop_str_t    number;
-    unsigned char   id[RTPROP_CHAT_NUMBER], at[RTPROP_TIME_LEN];
+    unsigned char   id[RTPROP_CHAT_NUMBER], at[RTPROP_TIME_LEN], *p;
     rtprop_str_t    time = { RTPROP_TIME_LEN, at };
 
     number = rtprop_chat_number(m->id, id);
+    rtprop_time_format(m->created_at, at);
 
-    if (dst) {
-        rtprop_time_format(m->created_at, at);
+    p = rtprop_chat_add(dst, "{\"id\":\"", &number);
+    p = rtprop_chat_add(p, "\",\"message_id\":\"", &number);
+    p = rtprop_chat_put(p, "\",\"conversation_id\":", &m->conversation_id);
+    p = rtprop_chat_put(p, ",\"content\":", &m->content);
+    p = rtprop_chat_put(p, ",\"sender\":{\"id\":", &m->from.id);
+    p = rtprop_chat_put(p, ",\"name\":", &m->from.name);
+    p = rtprop_chat_put(p, ",\"avatar\":", &m->from.avatar);
+    p = rtprop_chat_put(p, "},\"from\":", &m->from.id);
+    p = rtprop_chat_add(p, ",\"attachments\":",
+                        m->attachments.len ? &m->attachments
+                                           : &rtprop_chat_none);
+    p = rtprop_chat_put(p, ",\"client_message_id\":", &m->client_message_id);
+    p = rtprop_chat_add(p, ",\"created_at\":\"", &time);
+    p = rtprop_chat_add(p, "\",\"timestamp\":\"", &time);
+    p = rtprop_chat_raw(p, "\"}", 2);
 
-    } else {
-        memset(at, '0', sizeof(at));
-    }
+    return p - dst;
+}
 
-    n = 0;
-    n += rtprop_chat_put(dst, n, "{\"id\":", &number);
-    n += rtprop_chat_put(dst, n, ",\"message_id\":", &number);
-    n += rtprop_chat_put(dst, n, ",\"conversation_id\":",
-                         &m->conversation_id);
-    n += rtprop_chat_put(dst, n, ",\"content\":", &m->content);
-    n += rtprop_chat_put(dst, n, ",\"sender\":{\"id\":", &m->from.id);
-    n += rtprop_chat_put(dst, n, ",\"name\":", &m->from.name);
-    n += rtprop_chat_put(dst, n, ",\"avatar\":", &m->from.avatar);
-    n += rtprop_chat_put(dst, n, "},\"from\":", &m->from.id);
-    n += rtprop_chat_raw(dst, n, ",\"attachments\":", 15);
-    n += m->attachments.len
-         ? rtprop_chat_raw(dst, n, m->attachments.data, m->attachments.len)
-         : rtprop_chat_raw(dst, n, "[]", 2);
-    n += rtprop_chat_put(dst, n, ",\"client_message_id\":",
-                         &m->client_message_id);
-    n += rtprop_chat_put(dst, n, ",\"created_at\":", &time);
-    n += rtprop_chat_put(dst, n, ",\"timestamp\":", &time);
-    n += rtprop_chat_raw(dst, n, "}", 1);
 
-    return n;
+size_t
+rtprop_chat_delivered_max(const rtprop_str_t *id, const rtprop_str_t *user)
+{
+    return 100 + RTPROP_CHAT_NUMBER + 6 * (id->len + user->len);
 }
 
 
@@ -249,19 +261,17 @@ size_t
 rtprop_chat_delivered(const rtprop_str_t *id, uint64_t message,
     const rtprop_str_t *user, unsigned char *dst)
 {
-    size_t          n;
     rtprop_str_t    number;
-    unsigned char   buf[RTPROP_CHAT_NUMBER];
+    unsigned char   buf[RTPROP_CHAT_NUMBER], *p;
 
     number = rtprop_chat_number(message, buf);
 
-    n = 0;
-    n += rtprop_chat_put(dst, n, "{\"conversation_id\":", id);
-    n += rtprop_chat_put(dst, n, ",\"message_id\":", &number);
-    n += rtprop_chat_put(dst, n, ",\"user_id\":", user);
-    n += rtprop_chat_raw(dst, n, "}", 1);
+    p = rtprop_chat_put(dst, "{\"conversation_id\":", id);
+    p = rtprop_chat_add(p, ",\"message_id\":\"", &number);
+    p = rtprop_chat_put(p, "\",\"user_id\":", user);
+    p = rtprop_chat_raw(p, "}", 1);
 
-    return n;
+    return p - dst;
 }
 
 
@@ -285,34 +295,40 @@ rtprop_chat_number(uint64_t number, unsigned char *buf)
 }
 
 
-/* A key as it stands and a text, or null; with dst NULL it only counts. */
+/* A key as it stands and a text, or null. */
 
-static size_t
-rtprop_chat_put(unsigned char *dst, size_t n, const char *key,
-    const rtprop_str_t *value)
+static inline unsigned char *
+rtprop_chat_put(unsigned char *p, const char *key, const rtprop_str_t *value)
 {
-    size_t  len;
-
-    len = rtprop_chat_raw(dst, n, key, strlen(key));
+    p = rtprop_chat_raw(p, key, strlen(key));
 
     if (value->len == 0) {
-        return len + rtprop_chat_raw(dst, n + len, "null", 4);
+        return rtprop_chat_raw(p, "null", 4);
     }
 
-    len += rtprop_chat_raw(dst, n + len, "\"", 1);
-    len += rtprop_json_escape(dst ? dst + n + len : NULL, value->data,
-                              value->len);
+    *p++ = '"';
+    p += rtprop_json_escape(p, value->data, value->len);
+    *p++ = '"';
 
-    return len + rtprop_chat_raw(dst, n + len, "\"", 1);
+    return p;
 }
 
 
-static size_t
-rtprop_chat_raw(unsigned char *dst, size_t n, const void *text, size_t len)
-{
-    if (dst) {
-        memcpy(dst + n, text, len);
-    }
+/* A key and what is JSON already. */
 
-    return len;
+static inline unsigned char *
+rtprop_chat_add(unsigned char *p, const char *key, const rtprop_str_t *value)
+{
+    p = rtprop_chat_raw(p, key, strlen(key));
+
+    return rtprop_chat_raw(p, value->data, value->len);
+}
+
+
+static inline unsigned char *
+rtprop_chat_raw(unsigned char *p, const void *text, size_t len)
+{
+    memcpy(p, text, len);
+
+    return p + len;
 }
