@@ -193,6 +193,7 @@ struct ngx_rtprop_ws_s {
     unsigned                        told:1;     /* closed() was called */
     unsigned                        close_sent:1;
     unsigned                        close_seen:1;
+    unsigned                        head:1;     /* first is the 101 */
     unsigned                        paused:1;   /* reading, backpressure */
     unsigned                        deflate:4;  /* window bits; 0: plain */
 };

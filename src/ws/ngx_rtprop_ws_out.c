@@ -238,6 +238,20 @@ ngx_rtprop_ws_queue(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
 }
 
 
+ngx_int_t
+ngx_rtprop_ws_queue_head(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_rtprop_ws_append(ws, f);
+    ws->head = (rc == NGX_OK);
+
+    ngx_rtprop_frame_unref(f);
+
+    return rc;
+}
+
+
 static ngx_int_t
 ngx_rtprop_ws_append(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
 {
@@ -427,7 +441,7 @@ ngx_rtprop_ws_drop(ngx_rtprop_ws_t *ws, ngx_uint_t keep)
 
     first = NULL;
 
-    if (keep && ws->first && (ws->sent || ws->connection->ssl)) {
+    if (keep && ws->first && (ws->sent || ws->head || ws->connection->ssl)) {
         first = ws->first;
         ws->first = first->next;
     }
@@ -458,6 +472,7 @@ ngx_rtprop_ws_shift(ngx_rtprop_ws_t *ws)
 
     node = ws->first;
     ws->first = node->next;
+    ws->head = 0;
 
     ngx_rtprop_ws_release(ws, node);
 }

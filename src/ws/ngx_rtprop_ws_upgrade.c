@@ -3,7 +3,9 @@
  * refusals, the 101, and the handover.
  *
  * The handover runs from a posted event, because a request is never freed
- * inside its own handler, and after the last octet of the 101 is out.
+ * inside its own handler.  The 101, which nginx holds back for more to come,
+ * becomes the first frame in the queue, so that it and what the session says
+ * at once leave together.
  */
 
 #include "ws/ngx_rtprop_ws_worker.h"
@@ -17,11 +19,13 @@ static ngx_int_t ngx_rtprop_ws_headers(ngx_http_request_t *r,
     const rtprop_ws_handshake_t *hs, ngx_str_t *subprotocol);
 static void ngx_rtprop_ws_switch(ngx_http_request_t *r);
 static void ngx_rtprop_ws_forget(void *data);
-static ngx_rtprop_ws_t *ngx_rtprop_ws_of_request(ngx_http_request_t *r);
+static ngx_http_cleanup_t *ngx_rtprop_ws_of_request(ngx_http_request_t *r);
 static void ngx_rtprop_ws_handover(ngx_event_t *wev);
 static ngx_int_t ngx_rtprop_ws_sent(ngx_http_request_t *r, ngx_event_t *wev);
+static ngx_int_t ngx_rtprop_ws_collect(ngx_http_request_t *r,
+    ngx_rtprop_ws_t *ws, size_t *len);
 static void ngx_rtprop_ws_take_over(ngx_http_request_t *r,
-    ngx_rtprop_ws_t *ws);
+    ngx_rtprop_ws_t *ws, size_t len);
 static void ngx_rtprop_ws_free_buffers(ngx_connection_t *c,
     ngx_http_connection_t *hc);
 
@@ -297,7 +301,7 @@ ngx_rtprop_ws_headers(ngx_http_request_t *r, const rtprop_ws_handshake_t *hs,
 }
 
 
-/* Past postpone_output.  What goes wrong is found by the handover. */
+/* What goes wrong is found by the handover. */
 
 static void
 ngx_rtprop_ws_switch(ngx_http_request_t *r)
@@ -306,9 +310,7 @@ ngx_rtprop_ws_switch(ngx_http_request_t *r)
 
     rc = ngx_http_send_header(r);
 
-    if (rc == NGX_ERROR || rc > NGX_OK
-        || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR)
-    {
+    if (rc == NGX_ERROR || rc > NGX_OK) {
         r->connection->error = 1;
     }
 }
@@ -327,33 +329,35 @@ ngx_rtprop_ws_forget(void *data)
 }
 
 
-/* Takes the connection out of the request's cleanups. */
+/* The request's cleanup that holds the connection. */
 
-static ngx_rtprop_ws_t *
+static ngx_http_cleanup_t *
 ngx_rtprop_ws_of_request(ngx_http_request_t *r)
 {
     ngx_http_cleanup_t  *cln;
 
-    for (cln = r->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_rtprop_ws_forget) {
-            cln->handler = NULL;
-            return cln->data;
-        }
+    cln = r->cleanup;
+
+    while (cln->handler != ngx_rtprop_ws_forget) {
+        cln = cln->next;
     }
 
-    return NULL;
+    return cln;
 }
 
 
 static void
 ngx_rtprop_ws_handover(ngx_event_t *wev)
 {
+    size_t               len;
     ngx_int_t            rc;
     ngx_connection_t    *c;
+    ngx_http_cleanup_t  *cln;
     ngx_http_request_t  *r;
 
     c = wev->data;
     r = c->data;
+    cln = ngx_rtprop_ws_of_request(r);
 
     rc = ngx_rtprop_ws_sent(r, wev);
 
@@ -368,6 +372,10 @@ ngx_rtprop_ws_handover(ngx_event_t *wev)
         rc = NGX_ERROR;
     }
 
+    if (rc == NGX_OK) {
+        rc = ngx_rtprop_ws_collect(r, cln->data, &len);
+    }
+
     if (rc == NGX_ERROR) {
         wev->handler = c->read->handler;
         ngx_http_finalize_request(r, NGX_ERROR);
@@ -375,11 +383,16 @@ ngx_rtprop_ws_handover(ngx_event_t *wev)
         return;
     }
 
-    ngx_rtprop_ws_take_over(r, ngx_rtprop_ws_of_request(r));
+    cln->handler = NULL;
+
+    ngx_rtprop_ws_take_over(r, cln->data, len);
 }
 
 
-/* NGX_AGAIN: part of the 101 waits for the socket. */
+/*
+ * NGX_AGAIN: part of the 101 waits for the socket; NGX_OK: all of it is out, or
+ * all of it is held back.
+ */
 
 static ngx_int_t
 ngx_rtprop_ws_sent(ngx_http_request_t *r, ngx_event_t *wev)
@@ -400,15 +413,13 @@ ngx_rtprop_ws_sent(ngx_http_request_t *r, ngx_event_t *wev)
         return NGX_ERROR;
     }
 
-    if ((r->out || c->buffered)
-        && ngx_http_output_filter(r, NULL) == NGX_ERROR)
-    {
+    if (c->buffered && ngx_http_output_filter(r, NULL) == NGX_ERROR) {
         return NGX_ERROR;
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (r->out || c->buffered) {
+    if (c->buffered) {
         if (!wev->timer_set) {
             ngx_add_timer(wev, clcf->send_timeout);
         }
@@ -425,8 +436,46 @@ ngx_rtprop_ws_sent(ngx_http_request_t *r, ngx_event_t *wev)
 }
 
 
+/* Queues what nginx has held back; *len octets. */
+
+static ngx_int_t
+ngx_rtprop_ws_collect(ngx_http_request_t *r, ngx_rtprop_ws_t *ws, size_t *len)
+{
+    u_char              *p;
+    ngx_chain_t         *cl;
+    ngx_rtprop_frame_t  *f;
+
+    *len = 0;
+
+    for (cl = r->out; cl; cl = cl->next) {
+        *len += ngx_buf_size(cl->buf);
+    }
+
+    if (*len == 0) {
+        return NGX_OK;
+    }
+
+    f = ngx_rtprop_frame_create(*len);
+
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = f->text.data;
+
+    for (cl = r->out; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, ngx_buf_size(cl->buf));
+    }
+
+    f->len = (uint32_t) *len;
+    r->out = NULL;
+
+    return ngx_rtprop_ws_queue_head(ws, f);
+}
+
+
 static void
-ngx_rtprop_ws_take_over(ngx_http_request_t *r, ngx_rtprop_ws_t *ws)
+ngx_rtprop_ws_take_over(ngx_http_request_t *r, ngx_rtprop_ws_t *ws, size_t len)
 {
     ngx_buf_t              *b;
     ngx_event_t            *rev;
@@ -438,10 +487,13 @@ ngx_rtprop_ws_take_over(ngx_http_request_t *r, ngx_rtprop_ws_t *ws)
     hc = r->http_connection;
     rev = c->read;
 
-    /* runs the cleanups and writes the access log */
+    /* runs the cleanups and writes the access log, with $bytes_sent */
+
+    c->sent += len;
 
     ngx_http_free_request(r, 0);
 
+    c->sent -= len;
     c->destroyed = 0;
 
     if (rev->timer_set) {

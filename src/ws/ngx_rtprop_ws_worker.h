@@ -143,6 +143,13 @@ ngx_rtprop_frame_t *ngx_rtprop_ws_deflate(ngx_rtprop_ws_t *ws,
 void ngx_rtprop_ws_queue(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f);
 
 /*
+ * Queues the 101 of a connection that is not open yet; the reference is taken
+ * over.  Nothing drops it.
+ */
+ngx_int_t ngx_rtprop_ws_queue_head(ngx_rtprop_ws_t *ws,
+    ngx_rtprop_frame_t *f);
+
+/*
  * Writes what waits as far as the socket takes it.  NGX_OK: nothing waits,
  * NGX_AGAIN: something does, NGX_ERROR: the connection is lost.  Calls nobody.
  */
