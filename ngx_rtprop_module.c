@@ -460,7 +460,9 @@ ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_rtprop_http_merge(cf, conf);
+    if (ngx_rtprop_http_merge(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     ws = ngx_pcalloc(cf->pool, sizeof(ngx_rtprop_ws_conf_t));
 

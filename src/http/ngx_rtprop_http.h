@@ -193,9 +193,9 @@ ngx_int_t ngx_rtprop_http_allow(ngx_http_request_t *r, ngx_uint_t methods);
 /*
  * For a location that serves something (nothing is done unless it is "api"),
  * after nginx's own limits are merged: a body that is allowed stays in memory,
- * not in a file.
+ * not in a file; one that nginx refuses as too large is answered as JSON.
  */
-void ngx_rtprop_http_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf);
+ngx_int_t ngx_rtprop_http_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf);
 
 
 /* --------------------------------------------------------- the others --- */

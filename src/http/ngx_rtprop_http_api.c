@@ -34,6 +34,8 @@ static void ngx_rtprop_http_find(ngx_http_request_t *r,
     ngx_rtprop_loc_conf_t *lcf, rtprop_http_path_t *path,
     ngx_rtprop_http_route_t *route);
 static ngx_uint_t ngx_rtprop_http_ids_valid(ngx_rtprop_http_route_t *route);
+static ngx_int_t ngx_rtprop_http_error_page(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf);
 
 
 static ngx_rtprop_location_t  ngx_rtprop_http_locations[] = {
@@ -158,6 +160,11 @@ ngx_rtprop_http_api_handler(ngx_http_request_t *r)
     }
 
     ngx_rtprop_http_count(lcf->main->worker, NGX_RTPROP_HTTP_REQUESTS, 1);
+
+    if (r->error_page && r->err_status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return ngx_rtprop_http_refuse(r, r->err_status, "too_large",
+                                      "the body is too large");
+    }
 
     rc = ngx_rtprop_http_admit(r, lcf);
 
@@ -414,14 +421,14 @@ ngx_rtprop_http_uptime(ngx_rtprop_worker_t *worker)
 }
 
 
-void
+ngx_int_t
 ngx_rtprop_http_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf)
 {
     off_t                      max;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (conf->location->handler != ngx_rtprop_http_api_handler) {
-        return;
+        return NGX_OK;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -435,4 +442,54 @@ ngx_rtprop_http_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf)
     if ((off_t) clcf->client_body_buffer_size < max) {
         clcf->client_body_buffer_size = max;
     }
+
+    return ngx_rtprop_http_error_page(cf, clcf);
+}
+
+
+/*
+ * nginx refuses a body by its length before the location is asked.  Such a
+ * request comes back, by an error page of its own address, to be answered as
+ * all others are.  The list may be the server's, so it is copied.
+ */
+
+static ngx_int_t
+ngx_rtprop_http_error_page(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_str_t                          uri = ngx_string("$uri");
+    ngx_array_t                       *pages;
+    ngx_uint_t                         n;
+    ngx_http_err_page_t               *page;
+    ngx_http_compile_complex_value_t   ccv;
+
+    n = clcf->error_pages ? clcf->error_pages->nelts : 0;
+    pages = ngx_array_create(cf->pool, n + 1, sizeof(ngx_http_err_page_t));
+
+    if (pages == NULL) {
+        return NGX_ERROR;
+    }
+
+    page = ngx_array_push_n(pages, n + 1);
+
+    ngx_memzero(page, sizeof(ngx_http_err_page_t));
+    page->status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    page->overwrite = -1;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+    ccv.cf = cf;
+    ccv.value = &uri;
+    ccv.complex_value = &page->value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (n) {
+        ngx_memcpy(page + 1, clcf->error_pages->elts,
+                   n * sizeof(ngx_http_err_page_t));
+    }
+
+    clcf->error_pages = pages;
+
+    return NGX_OK;
 }

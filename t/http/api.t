@@ -284,7 +284,7 @@ Content-Type: application/json
 --- error_code eval
 [422, 413, 413]
 --- response_body_like eval
-['"field":"channel"', '^\{"code":"too_large","message":".+"\}$', '413']
+['"field":"channel"', ('^\{"code":"too_large","message":".+"\}$') x 2]
 --- error_log
 client intended to send too large body
 
