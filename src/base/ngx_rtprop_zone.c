@@ -12,7 +12,6 @@
 #define NGX_RTPROP_ZONE_MIN    (1024 * 1024)
 #define NGX_RTPROP_ZONE_MAX    ((size_t) 32 * 1024 * 1024 * 1024)
 #define NGX_RTPROP_SPIN        1024
-#define NGX_RTPROP_YIELDS      10000
 
 
 static ngx_int_t ngx_rtprop_zone_init(ngx_shm_zone_t *shm_zone, void *data);
@@ -176,7 +175,8 @@ ngx_rtprop_zone_lock(ngx_rtprop_zone_t *zone)
 
 /*
  * Held for a microsecond or so; a holder that is not running is let run.  The
- * master unlocks for a dead one, but there may be no master.
+ * master unlocks for a dead one, but there may be no master: so nobody sleeps
+ * here until somebody wakes him.
  */
 
 static void
@@ -188,7 +188,7 @@ ngx_rtprop_zone_lock_wait(ngx_rtprop_zone_t *zone)
 
     mtx = &zone->shpool->mutex;
 
-    for (n = 0; n < NGX_RTPROP_YIELDS; n++) {
+    for (n = 0; /* void */ ; n++) {
 
         for (i = 0; ngx_ncpu > 1 && i < NGX_RTPROP_SPIN; i++) {
             if (ngx_shmtx_trylock(mtx)) {
@@ -214,8 +214,6 @@ ngx_rtprop_zone_lock_wait(ngx_rtprop_zone_t *zone)
 
         ngx_sched_yield();
     }
-
-    ngx_shmtx_lock(mtx);
 }
 
 
