@@ -119,6 +119,7 @@ ngx_rtprop_command_take(ngx_rtprop_session_t *s,
                                  &s->conf->rates[command->rate], &retry);
 
     if (rc == NGX_DECLINED && command->quiet) {
+        ngx_rtprop_session_stat(s->worker, NGX_RTPROP_STAT_LIMITED, 1);
         json_decref(payload);
         return;
     }
