@@ -79,9 +79,9 @@ run: module  ## build, start nginx with the demo page, print its address
 stop:  ## stop what "make run" started
 	@tools/demo.sh stop $(OUT)/run
 
-test:  ## build, then all tests: unit, style, fuzz, client, nginx, browser
+test:  ## build, then all tests: unit, style, fuzz, client, nginx, hard, browser
 	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(FUZZ_PKGS) $(TEST_PKGS)
-	@t/run module unit style fuzz client nginx browser
+	@t/run module unit style fuzz client nginx hard browser
 
 unit:  ## only the unit tests of pure files, under sanitizers
 	@tools/need.sh $(UNIT_PKGS)
@@ -91,6 +91,10 @@ conformance: module  ## all WebSocket cases with all 1,000 messages (long)
 	@tools/need.sh $(PKGS) $(TEST_PKGS)
 	@RTPROP_MESSAGES=1000 prove -It/lib t/ws/conformance.t \
 	    t/ws/deflate_cases.t
+
+hard: module load  ## hardness with full numbers: floods, kills, reloads (long)
+	@tools/need.sh $(PKGS) $(TEST_PKGS)
+	@RTPROP_HARD=1 RTPROP_JOBS=1 t/run hard
 
 style:  ## only the checks of how the sources are written
 	@tools/need.sh perl
@@ -205,6 +209,6 @@ need-build:
 
 FORCE:
 
-.PHONY: module run stop test unit conformance bench load style fuzz deb \
-        deb-test install clean help unit-programs fuzz-programs need-build \
+.PHONY: module run stop test unit conformance bench hard load style fuzz \
+        deb deb-test install clean help unit-programs fuzz-programs need-build \
         FORCE

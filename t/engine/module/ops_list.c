@@ -523,6 +523,21 @@ op_die(ops_answer_t *a)
 }
 
 
+/* Stops in the middle of a transaction, holding the lock. */
+
+static void
+op_hold(ops_answer_t *a)
+{
+    ngx_rtprop_shm_t  *shm;
+
+    shm = a->ops->engine->data;
+
+    ngx_rtprop_zone_lock(shm->zone);
+    (void) kill(ngx_pid, SIGSTOP);
+    ngx_rtprop_zone_unlock(shm->zone);
+}
+
+
 /* Many members of one set, or events in as many channels. */
 
 static void
@@ -641,6 +656,7 @@ ops_op_t  ops_list[] = {
     { ngx_string("storm"), op_storm },
     { ngx_string("stall"), op_stall },
     { ngx_string("die"), op_die },
+    { ngx_string("hold"), op_hold },
     { ngx_string("fill"), op_fill },
     { ngx_string("extra"), op_extra },
     { ngx_string("time"), op_time },

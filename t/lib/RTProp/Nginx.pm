@@ -10,11 +10,11 @@ package RTProp::Nginx;
 #
 # Options of new(): main, events, http, server (configuration text); files
 # (name => content, written into the prefix, where relative names in the
-# configuration point); workers (4); log_level ("info", RTPROP_LOG overrides);
-# tls (true: a second port with a self-signed certificate); reuseport (true:
-# the kernel spreads connections over the workers); allow (patterns of error
-# lines that are expected).  RTPROP_MODULE and RTPROP_NGINX replace the
-# module and the binary.
+# configuration point); workers (4), connections (1024) of each; log_level
+# ("info", RTPROP_LOG overrides); tls (true: a second port with a self-signed
+# certificate); reuseport (true: the kernel spreads connections over the
+# workers); allow (patterns of error lines that are expected).  RTPROP_MODULE
+# and RTPROP_NGINX replace the module and the binary.
 
 use strict;
 use warnings;
@@ -57,7 +57,8 @@ sub new {
 
     my $self = bless {
         main => '', events => '', http => '', server => '', files => {},
-        workers => 4, log_level => $ENV{RTPROP_LOG} || 'info', tls => 0,
+        workers => 4, connections => 1024, tls => 0,
+        log_level => $ENV{RTPROP_LOG} || 'info',
         allow => [], %opt, killed => {}, owner => $$,
     }, $class;
 
@@ -137,7 +138,7 @@ pid $prefix/nginx.pid;
 $self->{main}
 
 events {
-    worker_connections 1024;
+    worker_connections $self->{connections};
     $self->{events}
 }
 
