@@ -4,6 +4,7 @@
 
 #include "session/ngx_rtprop_auth.h"
 #include "session/ngx_rtprop_auth_conf.h"
+#include "session/rtprop_jwk.h"
 
 
 #define NGX_RTPROP_AUTH_KEY_MAX   (64 * 1024)

@@ -3,6 +3,7 @@
  */
 
 #include "session/rtprop_jwt.h"
+#include "session/rtprop_jwt_signature.h"
 #include "base/rtprop_base64.h"
 #include "base/rtprop_json.h"
 

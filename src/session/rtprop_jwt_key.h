@@ -58,17 +58,6 @@ int rtprop_jwt_keys_add(rtprop_jwt_keys_t *keys, const unsigned char *data,
     size_t len, const char *algs, const char *kid, const char **err);
 
 
-/*
- * Adds the keys of a JSON Web Key Set (RFC 7517; RFC 7518, section 6; RFC
- * 8037).  Keys that are not for verifying ("use" other than "sig", "key_ops"
- * without "verify") or of an unknown type, curve or algorithm are passed
- * over; a malformed or too short one is an error, as is a set in which
- * nothing is left.  RTPROP_OK, or RTPROP_ERROR as above.
- */
-int rtprop_jwt_keys_add_jwks(rtprop_jwt_keys_t *keys,
-    const unsigned char *data, size_t len, const char **err);
-
-
 /* The keys in the order they were added: the n-th from 0, or NULL. */
 const rtprop_jwt_key_t *rtprop_jwt_keys_get(const rtprop_jwt_keys_t *keys,
     unsigned n);
@@ -82,15 +71,6 @@ int rtprop_jwt_key_allows(const rtprop_jwt_key_t *key, rtprop_jwt_alg_e alg);
 
 /* The bit of an algorithm's name (RFC 7518, 3.1; case counts), or 0. */
 unsigned rtprop_jwt_alg(const unsigned char *name, size_t len);
-
-
-/*
- * Verifies a raw JWS signature over data with an algorithm that the key
- * allows.  RTPROP_OK: genuine; RTPROP_DECLINED: not.  OpenSSL's error queue
- * is left empty.
- */
-int rtprop_jwt_key_verify(const rtprop_jwt_key_t *key, rtprop_jwt_alg_e alg,
-    const rtprop_str_t *data, const rtprop_str_t *signature);
 
 
 #endif /* _RTPROP_JWT_KEY_H_INCLUDED_ */

@@ -15,7 +15,9 @@
 #include "base/rtprop_utf8.c"
 #include "session/rtprop_identity.c"
 #include "session/rtprop_jwt.c"
+#include "session/rtprop_jwk.c"
 #include "session/rtprop_jwt_key.c"
+#include "session/rtprop_jwt_signature.c"
 
 
 #define NOW      1700000000000LL

@@ -2,7 +2,9 @@
 #include "base/rtprop_hash.c"
 #include "base/rtprop_json.c"
 #include "base/rtprop_json_write.c"
+#include "session/rtprop_jwk.c"
 #include "session/rtprop_jwt_key.c"
+#include "session/rtprop_jwt_signature.c"
 #include "session/rtprop_jwt.c"
 #include "t/unit/tap.h"
 
