@@ -19,7 +19,9 @@
 #include "t/unit/tap.h"
 
 
+#ifndef RUNS
 #define RUNS        2000
+#endif
 #define STEPS       80
 #define USERS       8
 #define DEFAULT     0x9e3779b97f4a7c15ULL
@@ -226,6 +228,8 @@ do_bid(judge_t *j, store_t *s, notes_t *n, int64_t now)
     rtprop_auction_offer_t    o;
     rtprop_auction_status_e   status;
     rtprop_auction_verdict_t  v;
+
+    memset(&o, 0, sizeof(o));
 
     o.user = name(user, "user", (unsigned) any(USERS));
     o.client_bid_id = name(client, "c", (unsigned) any(12));
