@@ -383,8 +383,8 @@ rtprop_command_enum(const rtprop_field_t *field, rtprop_value_t *v,
         p += strspn(p, " ");
     }
 
-    snprintf(error->text, sizeof(error->text), "must be one of: %s",
-             field->words);
+    (void) snprintf(error->text, sizeof(error->text), "must be one of: %s",
+                    field->words);
 
     return RTPROP_ERROR;
 }
@@ -411,13 +411,15 @@ rtprop_command_bounds(const rtprop_field_t *field, int64_t n,
     unit = unit ? unit : "";
 
     if (field->max == 0) {
-        snprintf(error->text, sizeof(error->text), "must %s at least %lld%s%s",
-                 verb, (long long) field->min, space, unit);
+        (void) snprintf(error->text, sizeof(error->text),
+                        "must %s at least %lld%s%s", verb,
+                        (long long) field->min, space, unit);
 
     } else {
-        snprintf(error->text, sizeof(error->text), "must %s %lld to %lld%s%s",
-                 verb, (long long) field->min, (long long) field->max, space,
-                 unit);
+        (void) snprintf(error->text, sizeof(error->text),
+                        "must %s %lld to %lld%s%s", verb,
+                        (long long) field->min, (long long) field->max, space,
+                        unit);
     }
 
     return RTPROP_ERROR;
@@ -427,7 +429,7 @@ rtprop_command_bounds(const rtprop_field_t *field, int64_t n,
 static int
 rtprop_command_error(rtprop_field_error_t *error, const char *text)
 {
-    snprintf(error->text, sizeof(error->text), "%s", text);
+    (void) snprintf(error->text, sizeof(error->text), "%s", text);
 
     return RTPROP_ERROR;
 }

@@ -378,10 +378,10 @@ rtprop_jwt_claim_time(const json_t *claims, const char *name, int64_t *ms)
 
     seconds = json_number_value(json);
 
-    if (seconds >= RTPROP_INT_MAX / 1000) {
+    if (seconds >= (double) RTPROP_INT_MAX / 1000) {
         *ms = RTPROP_INT_MAX;
 
-    } else if (seconds <= -RTPROP_INT_MAX / 1000) {
+    } else if (seconds <= (double) -RTPROP_INT_MAX / 1000) {
         *ms = -RTPROP_INT_MAX;
 
     } else {

