@@ -27,10 +27,17 @@ endif
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wno-unused-parameter -Werror
 SAN     := -fsanitize=address,undefined -fno-omit-frame-pointer
-HARDEN  := -fPIC -fstack-protector-strong
 
-CC_OPT  := $(CFLAGS) $(WARN) $(if $(SANITIZE),$(SAN),$(HARDEN))
-LD_OPT  := $(if $(SANITIZE),$(SAN),-Wl,-z,relro -Wl,-z,now)
+# Of a sanitized nginx each piece of a pool is an allocation of its own, so that
+# the sanitizer sees where it ends.
+
+ifeq ($(SANITIZE),)
+CC_OPT  := $(CFLAGS) $(WARN) -fPIC -fstack-protector-strong
+LD_OPT  := -Wl,-z,relro -Wl,-z,now
+else
+CC_OPT  := $(CFLAGS) $(WARN) -fPIC $(SAN) -DNGX_DEBUG_PALLOC=1
+LD_OPT  := $(SAN)
+endif
 
 OUT     := $(abspath $(BUILD))
 OBJ     := $(OUT)/obj
@@ -43,11 +50,13 @@ QUIET   := $(if $(V),,-s)
 
 ifeq ($(NGINX_SRC),)
 SRCDIR  := /usr/share/nginx/src
-NGINX   := /usr/sbin/nginx
+BINARY  := /usr/sbin/nginx
 else
 SRCDIR  := $(OUT)/nginx-src
-NGINX   := $(OBJ)/nginx
+BINARY  := $(OBJ)/nginx
 endif
+
+NGINX   := $(if $(SANITIZE),$(OUT)/nginx,$(BINARY))
 
 CC_PKG  := $(firstword $(CC)):$(if $(findstring clang,$(CC)),clang,gcc)
 ifneq ($(findstring clang,$(CC)),)
@@ -61,10 +70,14 @@ TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
            chromium:chromium node:nodejs npm:npm promtool:prometheus \
            redis-server:redis-server
 
+LINT_PKGS := perl cppcheck clang-tidy:clang-tidy
 FUZZ_PKGS := clang:clang libclang-rt-14-dev perl $(PKGS)
 
 UNIT    := $(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZ    := $(patsubst t/fuzz/fuzz_%.c,$(OUT)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+
+REPORTS := $(OUT)/reports
+UNIT_FLAGS ?= $(SAN) -fno-sanitize-recover=all
 
 export RTPROP_MODULE := $(MODULE)
 export RTPROP_NGINX := $(NGINX)
@@ -80,12 +93,28 @@ stop:  ## stop what "make run" started
 	@tools/demo.sh stop $(OUT)/run
 
 test:  ## build, then all tests: unit, style, fuzz, client, nginx, hard, browser
-	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(FUZZ_PKGS) $(TEST_PKGS)
-	@t/run module unit style fuzz client nginx hard browser
+	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(FUZZ_PKGS) $(TEST_PKGS) $(LINT_PKGS)
+	@t/run module unit style lint fuzz client nginx hard browser
 
 unit:  ## only the unit tests of pure files, under sanitizers
 	@tools/need.sh $(UNIT_PKGS)
 	@t/run unit
+
+asan:  ## all tests on an nginx with address and undefined sanitizers
+	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(TEST_PKGS)
+	@$(MAKE) -s --no-print-directory BUILD='$(BUILD)/asan' SANITIZE=1 \
+	    CC=gcc sanitized
+
+sanitized: $(NGINX)
+	@t/sanitize/env $(REPORTS) t/run module unit client nginx browser
+
+valgrind:  ## unit tests, and an nginx in use, under valgrind's memcheck
+	@tools/need.sh $(PKGS) $(UNIT_PKGS) perl valgrind
+	@$(MAKE) -s --no-print-directory BUILD='$(BUILD)/valgrind' \
+	    UNIT_FLAGS=-DRUNS=100 CC=gcc memcheck
+
+memcheck: module $(OUT)/nginx-memcheck
+	@t/sanitize/valgrind $(REPORTS) $(OUT)/nginx-memcheck t/run memcheck
 
 conformance: module  ## all WebSocket cases with all 1,000 messages (long)
 	@tools/need.sh $(PKGS) $(TEST_PKGS)
@@ -97,8 +126,8 @@ hard: module load  ## hardness with full numbers: floods, kills, reloads (long)
 	@RTPROP_HARD=1 RTPROP_JOBS=1 t/run hard
 
 style:  ## only the checks of how the sources are written
-	@tools/need.sh perl
-	@t/run style
+	@tools/need.sh $(PKGS) $(LINT_PKGS)
+	@t/run module style lint
 
 bench: module load  ## measure rtprop with the load tool (two minutes)
 	@perl -It/lib t/load/bench.pl $(LOAD) $(SCENARIOS)
@@ -136,7 +165,7 @@ help:  ## show this list
 	@echo "  CC=gcc|clang      compiler"
 	@echo "  NGINX_SRC=DIR       build against this nginx source tree (and build"
 	@echo "                    that nginx for the tests), not Debian's nginx"
-	@echo "  SANITIZE=1        with NGINX_SRC: address and undefined sanitizers"
+	@echo "  SANITIZE=1        with address and undefined sanitizers (make asan)"
 	@echo "  SCENARIOS='fan echo8'  only these of \"make bench\""
 	@echo "  FUZZ_SECONDS=60   of each target of \"make fuzz\""
 	@echo "  MINUTES=10        of each run of \"make chaos\"; SEED=n repeats one"
@@ -172,11 +201,27 @@ $(MODULE): $(OBJ)/Makefile FORCE
 	    cp $(OBJ)/ngx_rtprop_module.so $@.new && mv $@.new $@ && \
 	    echo "built $(BUILD)/ngx_rtprop_module.so"; fi
 
+$(OUT)/nginx: $(OUT)/leaks.so t/sanitize/nginx.in
+	@sed -e "s|@ASAN@|$$($(CC) -print-file-name=libasan.so)|" \
+	    -e 's|@LEAKS@|$<|; s|@NGINX@|$(BINARY)|' t/sanitize/nginx.in > $@.new
+	@chmod 755 $@.new && mv $@.new $@
+
+# leaks of an nginx are for "make asan"
+
+$(OUT)/nginx-memcheck:
+	@mkdir -p $(OUT)
+	@printf '#!/bin/sh\nexec $$RTPROP_VALGRIND --leak-check=no %s "$$@"\n' $(BINARY) > $@.new
+	@chmod 755 $@.new && mv $@.new $@
+
+$(OUT)/leaks.so: t/sanitize/leaks.c
+	@mkdir -p $(OUT)
+	@$(CC) -O1 -g $(WARN) -fPIC -shared -o $@ $<
+
 $(OUT)/unit/%: t/unit/%.c
 	@mkdir -p $(OUT)/unit
 	@echo "compiling $<"
-	@$(CC) -O1 -g $(WARN) $(SAN) -fno-sanitize-recover=all -MMD -MP \
-	    -Isrc -I. -It/unit -o $@ $< -ljansson -lcrypto -lz -lpcre2-8 -lm
+	@$(CC) -O1 -g $(WARN) $(UNIT_FLAGS) -MMD -MP -Isrc -I. -It/unit \
+	    -o $@ $< -ljansson -lcrypto -lz -lpcre2-8 -lm
 
 unit-programs: $(UNIT)
 
@@ -209,6 +254,7 @@ need-build:
 
 FORCE:
 
-.PHONY: module run stop test unit conformance bench hard load style fuzz \
-        deb deb-test install clean help unit-programs fuzz-programs need-build \
+.PHONY: module run stop test unit asan sanitized valgrind memcheck \
+        conformance bench hard load style fuzz deb deb-test install clean \
+        help unit-programs fuzz-programs need-build \
         FORCE

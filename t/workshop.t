@@ -92,7 +92,7 @@ ok(-l "$dir/root/etc/nginx/modules-enabled/50-mod-rtprop.conf", 'enabled');
     delete local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
     my $help = `make -C "$top" --no-print-directory help 2>&1`;
     like($help, qr/^  $_ /m, "make help names $_")
-        for qw(module run stop test unit style install clean);
+        for qw(module run stop test unit style asan valgrind install clean);
 }
 
 done_testing();

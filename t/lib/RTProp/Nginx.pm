@@ -11,7 +11,8 @@ package RTProp::Nginx;
 # Options of new(): main, events, http, server (configuration text); files
 # (name => content, written into the prefix, where relative names in the
 # configuration point); workers (4), connections (1024) of each; log_level
-# ("info", RTPROP_LOG overrides); tls (true: a second port with a self-signed
+# ("info", RTPROP_LOG overrides); single (true: one process, which is master and
+# worker; workers is 0 then); tls (true: a second port with a self-signed
 # certificate); reuseport (true: the kernel spreads connections over the
 # workers); allow (patterns of error lines that are expected).  RTPROP_MODULE
 # and RTPROP_NGINX replace the module and the binary.
@@ -28,7 +29,8 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(time);
 
-use constant TIMEOUT => 10;
+# RTPROP_PATIENCE is how much slower than usual all may be
+use constant TIMEOUT => 10 * ($ENV{RTPROP_PATIENCE} || 1);
 
 # a sanitized nginx: its table of modules is in each module, too, on purpose
 $ENV{ASAN_OPTIONS} //= 'detect_odr_violation=0:detect_leaks=0';
@@ -61,6 +63,8 @@ sub new {
         log_level => $ENV{RTPROP_LOG} || 'info',
         allow => [], %opt, killed => {}, owner => $$,
     }, $class;
+
+    $self->{workers} = 0 if $self->{single};
 
     $self->{dir} = File::Temp->newdir('nginx-XXXXXX', TMPDIR => 1);
     $self->{prefix} = "$self->{dir}";
@@ -126,13 +130,15 @@ sub conf {
     my $temp = join "\n    ", map { "${_}_temp_path $prefix/tmp_$_;" }
                qw(client_body proxy fastcgi uwsgi scgi);
     my $module = module();
+    my $processes = $self->{single} ? 'master_process off'
+                                    : "worker_processes $self->{workers}";
     my $listen = "127.0.0.1:$self->{port}"
                  . ($self->{reuseport} ? ' reuseport' : '');
 
     return <<"END";
 load_module $module;
 $user
-worker_processes $self->{workers};
+$processes;
 error_log $prefix/logs/error.log $self->{log_level};
 pid $prefix/nginx.pid;
 $self->{main}
@@ -250,12 +256,23 @@ sub wait_workers {
 
     my $ready = $self->wait_until(sub {
         return $gone = 1 if !$self->alive;
+        return $self->answers if $self->{single};
 
         my @workers = grep { $condition->($_) } $self->workers;
         return @workers >= $self->{workers};
     });
 
     return $ready && !$gone;
+}
+
+
+# A single process has no title that would tell.
+
+sub answers {
+    my ($self) = @_;
+
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                 PeerPort => $self->{port});
 }
 
 
@@ -374,7 +391,9 @@ sub stop {
     my @workers = $signal eq 'KILL' ? $self->children_all : ();
     kill $signal => $self->{pid}, @workers;
 
-    return 1 if $self->wait_until(sub { !$self->alive }, $timeout // 15);
+    $timeout //= 1.5 * TIMEOUT;
+
+    return 1 if $self->wait_until(sub { !$self->alive }, $timeout);
 
     $self->{hung} = 1;
     kill KILL => $self->{pid}, $self->children_all;

@@ -24,7 +24,7 @@ use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time);
 
 use constant {
-    TIMEOUT => 5,
+    TIMEOUT => 5 * ($ENV{RTPROP_PATIENCE} || 1),
     CONT => 0, TEXT => 1, BINARY => 2, CLOSE => 8, PING => 9, PONG => 10,
     GUID => '258EAFA5-E914-47DA-95CA-C5AB0DC85B11',
 };
