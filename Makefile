@@ -244,7 +244,8 @@ fuzz-programs: $(FUZZ)
 
 $(LOAD): $(wildcard t/load/*.[ch])
 	@mkdir -p $(OUT)
-	@$(CC) -O2 -g -D_GNU_SOURCE $(WARN) -It/load -o $@ $(filter %.c,$^) -lm
+	@$(CC) -O2 -g -D_GNU_SOURCE $(WARN) -It/load -o $@ $(filter %.c,$^) -lssl -lcrypto -lz \
+	    -lm
 	@echo "built $(BUILD)/rtprop-load"
 
 -include $(wildcard $(OUT)/unit/*.d $(OUT)/fuzz/*.d)

@@ -111,6 +111,48 @@ all_ok($r, 20, 'idle');
 is($r->{sent}, 0, 'nothing is said');
 
 
+# over TLS, and compressed
+
+{
+    my $secure = Load->new($program, tls => 1,
+                           location => 'rtprop_compression on threshold=64;');
+    $secure->rooms(20, 2);
+
+    $r = $secure->run(@short, '--rooms', 2, '--rate', 40);
+    all_ok($r, 20, 'TLS');
+    cmp_ok($r->{received}, '>', 0, 'something came over TLS');
+
+    $r = $secure->run(@short, '--rooms', 2, '--rate', 40, '--deflate',
+                      '--pad', 1000);
+    all_ok($r, 20, 'TLS, compressed');
+    cmp_ok($r->{bytes} / $r->{received}, '<', 1000, 'fewer bytes than said');
+
+    my $port = $secure->nginx->tls_port;
+    my $ca = $secure->nginx->prefix . '/cert.pem';
+    my @args = (@short, '--welcome', '', '--idle', '--join', '');
+
+    $said = join ' ', map { "'$_'" } @args;
+    `$program --url wss://localhost:$port/echo $said --ca $ca 2>&1`;
+    is($? >> 8, 0, 'a certificate that is trusted');
+
+    my $json = `$program --url wss://localhost:$port/echo $said --json`;
+    is($? >> 8, 1, 'one that is not');
+    like($json, qr/"why":"TLS: self.signed certificate/, 'and why');
+
+    $json = `$program --url wss://127.0.0.1:$port/echo $said --ca $ca --json`;
+    like($json, qr/"why":"TLS: (?:IP address|hostname) mismatch/i,
+         'nor one of another name');
+
+    $secure->stop;
+    is_deeply([grep { !/SSL_do_handshake|SSL_read/ }
+               $secure->nginx->bad_lines], [], 'the log of that nginx');
+}
+
+$r = $load->run(@short, '--rooms', 2, '--deflate');
+is($r->{status}, 1, 'compression that the server refuses');
+like($r->{why}, qr/does not compress/, 'and why');
+
+
 # what fails is told
 
 $r = $load->run(@short, '--rooms', 20, '--connect-timeout', 5);

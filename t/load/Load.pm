@@ -6,6 +6,9 @@ package Load;
 #   my $result = $load->run('--clients', 100, …);    # the JSON object, decoded
 #   $load->stop;
 #
+# Options of new(): workers, clients, main and location (configuration text),
+# tls (true: the runs use wss://, any certificate will do), drain ("60s").
+#
 # Each client is its own user ("u" and its number), rates are off.  rooms()
 # makes the conversations that "--kind chat" joins.
 
@@ -26,10 +29,19 @@ sub new {
     my $temp = join "\n    ", map { "${_}_temp_path \@PREFIX\@/tmp_$_;" }
                qw(client_body proxy fastcgi uwsgi scgi);
     my $main = $opt{main} // '';
+    my $location = $opt{location} // '';
+    my $drain = $opt{drain} ? "rtprop_drain $opt{drain};" : '';
+    my $tls = $opt{tls} ? <<'END' : '';
+listen 127.0.0.1:@TLS_PORT@ ssl;
+        ssl_certificate cert.pem;
+        ssl_certificate_key cert.key;
+END
 
-    my $self = bless { program => $program }, $class;
+    my $self = bless { program => $program, tls => $opt{tls} },
+                     $class;
 
-    $self->{nginx} = RTProp::Nginx->new(workers => $workers, full => <<"END");
+    $self->{nginx} = RTProp::Nginx->new(workers => $workers, tls => $opt{tls},
+                                        full => <<"END");
 load_module \@MODULE\@;
 $user
 $main
@@ -46,15 +58,18 @@ http {
     client_max_body_size 1m;
     $temp
     rtprop_zone rtprop 64m;
+    $drain
 
     server {
         listen 127.0.0.1:\@PORT\@;
+        $tls
 
         location /ws {
             rtprop native;
             rtprop_user \$arg_u;
             rtprop_rate message off;
             rtprop_rate other off;
+            $location
         }
 
         location /echo { rtprop echo; }
@@ -93,10 +108,12 @@ sub rooms {
 sub run {
     my ($self, @args) = @_;
     my $echo = grep { $_ eq '--echo' } @args;
-    my $url = 'ws://127.0.0.1:' . $self->{nginx}->port
+    my $url = ($self->{tls} ? 'wss://127.0.0.1:' . $self->{nginx}->tls_port
+                            : 'ws://127.0.0.1:' . $self->{nginx}->port)
               . ($echo ? '/echo' : '/ws?u=u{i}');
 
     push @args, '--welcome', '' if $echo;
+    push @args, '--insecure' if $self->{tls} && !grep { $_ eq '--ca' } @args;
 
     open my $out, '-|', $self->{program}, '--url', $url, '--json',
          '--pid', $self->{nginx}->master_pid, @args

@@ -70,6 +70,10 @@ typedef struct {
     int           cpu;                 /* or -1 */
     int           json;
     unsigned      pad;
+    int           tls;                 /* wss:// */
+    int           insecure;            /* any certificate will do */
+    int           deflate;             /* permessage-deflate is offered */
+    const char   *ca;                  /* file of trusted certificates */
     const char   *url;
     char          host[256];
     char          port[8];

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "load_client.h"
+#include "load_inflate.h"
+#include "load_io.h"
 
 
 /* the example of RFC 6455, 1.3: a known key has a known answer */
@@ -30,6 +32,8 @@
 
 
 static void load_client_connected(load_ctx_t *x, load_client_t *c);
+static void load_client_secure(load_ctx_t *x, load_client_t *c);
+static void load_client_ask(load_ctx_t *x, load_client_t *c);
 static void load_client_read(load_ctx_t *x, load_client_t *c);
 static ssize_t load_client_upgraded(load_ctx_t *x, load_client_t *c,
     const char *p, size_t len);
@@ -139,14 +143,10 @@ load_client_fail(load_ctx_t *x, load_client_t *c, const char *why, ...)
         va_end(args);
     }
 
-    if (c->fd != -1) {
-        close(c->fd);
-    }
-
+    load_io_close(c);
     free(c->in);
     free(c->out);
 
-    c->fd = -1;
     c->in = NULL;
     c->out = NULL;
     c->in_len = 0;
@@ -177,7 +177,7 @@ load_client_write(load_ctx_t *x, load_client_t *c, const char *data,
     n = 0;
 
     if (c->out_len == 0) {
-        n = send(c->fd, data, len, MSG_NOSIGNAL);
+        n = load_io_send(c, data, len);
 
         if (n == (ssize_t) len) {
             return;
@@ -216,7 +216,7 @@ load_client_flush(load_ctx_t *x, load_client_t *c)
 {
     ssize_t  n;
 
-    n = c->out_len ? send(c->fd, c->out, c->out_len, MSG_NOSIGNAL) : 0;
+    n = c->out_len ? load_io_send(c, c->out, c->out_len) : 0;
 
     if (n == -1) {
         if (errno != EAGAIN) {
@@ -242,8 +242,15 @@ load_client_event(load_ctx_t *x, load_client_t *c, uint32_t events)
 {
     if (c->state == LOAD_CONNECTING) {
         load_client_connected(x, c);
+        return;
+    }
 
-    } else if (c->state != LOAD_DEAD && events & EPOLLOUT) {
+    if (c->state == LOAD_TLS) {
+        load_client_secure(x, c);
+        return;
+    }
+
+    if (c->state != LOAD_DEAD && events & EPOLLOUT) {
         load_client_flush(x, c);
     }
 
@@ -256,10 +263,7 @@ load_client_event(load_ctx_t *x, load_client_t *c, uint32_t events)
 static void
 load_client_connected(load_ctx_t *x, load_client_t *c)
 {
-    int        error, len;
-    char       head[4096];
-    ssize_t    n;
-    unsigned   h;
+    int        error;
     socklen_t  size;
 
     size = sizeof(error);
@@ -271,8 +275,45 @@ load_client_connected(load_ctx_t *x, load_client_t *c)
         return;
     }
 
+    c->state = LOAD_TLS;
+    load_client_secure(x, c);
+}
+
+
+static void
+load_client_secure(load_ctx_t *x, load_client_t *c)
+{
+    int          out;
+    const char  *why;
+
+    switch (load_io_handshake(x, c, &out, &why)) {
+
+    case 1:
+        load_client_listen(x, c, EPOLLIN);
+        load_client_ask(x, c);
+        break;
+
+    case 0:
+        load_client_listen(x, c, out ? EPOLLIN|EPOLLOUT : EPOLLIN);
+        break;
+
+    default:
+        load_client_fail(x, c, "TLS: %s", why);
+    }
+}
+
+
+/* The request for the upgrade. */
+
+static void
+load_client_ask(load_ctx_t *x, load_client_t *c)
+{
+    int        len;
+    char       head[4096];
+    ssize_t    n;
+    unsigned   h;
+
     c->state = LOAD_HANDSHAKE;
-    load_client_listen(x, c, EPOLLIN);
 
     len = snprintf(head, sizeof(head), "GET ");
     n = load_expand(x->o, x->o->path, c->i, NULL, head + len, 2048);
@@ -282,8 +323,10 @@ load_client_connected(load_ctx_t *x, load_client_t *c)
         len += snprintf(head + len, sizeof(head) - len,
                         " HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Key: " LOAD_KEY "\r\n",
-                        x->o->host, x->o->port);
+                        "Sec-WebSocket-Key: " LOAD_KEY "\r\n%s",
+                        x->o->host, x->o->port,
+                        x->o->deflate ? "Sec-WebSocket-Extensions: "
+                                        LOAD_OFFER "\r\n" : "");
     }
 
     for (h = 0; n != -1 && h < x->o->nheaders; h++) {
@@ -344,7 +387,7 @@ load_client_read(load_ctx_t *x, load_client_t *c)
     }
 
     memcpy(x->buffer, c->in ? c->in : "", c->in_len);
-    n = recv(c->fd, x->buffer + c->in_len, LOAD_BUFFER - c->in_len, 0);
+    n = load_io_recv(c, x->buffer + c->in_len, LOAD_BUFFER - c->in_len);
 
     if (n == -1 && errno == EAGAIN) {
         return;
@@ -397,6 +440,13 @@ load_client_upgraded(load_ctx_t *x, load_client_t *c, const char *p,
     {
         load_client_fail(x, c, "no upgrade: %.*s",
                          (int) ((char *) memchr(p, '\r', len) - p), p);
+        return 0;
+    }
+
+    if (x->o->deflate
+        && memmem(p, end - p, "server_no_context_takeover", 26) == NULL)
+    {
+        load_client_fail(x, c, "the server does not compress");
         return 0;
     }
 

@@ -17,6 +17,7 @@
 typedef enum {
     LOAD_NEW = 0,
     LOAD_CONNECTING,
+    LOAD_TLS,
     LOAD_HANDSHAKE,
     LOAD_WELCOME,
     LOAD_JOIN,
@@ -25,12 +26,16 @@ typedef enum {
 } load_state_t;
 
 
+typedef struct load_inflate_s  load_inflate_t;
+
+
 typedef struct {
     int                    fd;
     unsigned               i;          /* among all clients */
     load_state_t           state;
     uint32_t               sent;       /* messages, as a publisher */
     unsigned               hot:1;      /* in the list of those to look at */
+    struct ssl_st         *ssl;
     char                  *in;         /* what is not a whole frame yet */
     size_t                 in_len;
     char                  *out;        /* what the socket did not take */
@@ -48,6 +53,8 @@ typedef struct {
     int                    phase;
     uint64_t               begun;      /* marks before it are of others */
     uint32_t               seed;
+    struct ssl_ctx_st     *tls;        /* or NULL */
+    load_inflate_t        *inflate;    /* or NULL */
     struct sockaddr_storage  address;
     socklen_t              address_len;
     load_client_t         *clients;

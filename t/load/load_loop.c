@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "load_client.h"
+#include "load_inflate.h"
+#include "load_io.h"
 
 
 #define LOAD_EVENTS      512
@@ -95,7 +97,8 @@ load_ctx_create(const load_options_t *o, load_shared_t *sh, unsigned p)
     x->epoll = epoll_create1(EPOLL_CLOEXEC);
 
     if (x->clients == NULL || x->hot == NULL || next == NULL
-        || x->epoll == -1 || load_resolve(x) != 0)
+        || x->epoll == -1 || load_resolve(x) != 0 || load_io_create(x) != 0
+        || load_inflate_create(x) != 0)
     {
         return NULL;
     }

@@ -31,6 +31,9 @@ static const struct option  load_longopts[] = {
     { "pad",             required_argument, NULL, 'a' },
     { "header",          required_argument, NULL, 'H' },
     { "tokens",          required_argument, NULL, 'T' },
+    { "insecure",        no_argument,       NULL, 'I' },
+    { "ca",              required_argument, NULL, 'A' },
+    { "deflate",         no_argument,       NULL, 'z' },
     { "idle",            no_argument,       NULL, 'i' },
     { "echo",            no_argument,       NULL, 'e' },
     { "rate",            required_argument, NULL, 'R' },
@@ -52,7 +55,7 @@ static const struct option  load_longopts[] = {
 
 
 static const char  load_usage[] =
-    "usage: rtprop-load --url ws://HOST:PORT/PATH [OPTION]...\n"
+    "usage: rtprop-load --url ws[s]://HOST:PORT/PATH [OPTION]...\n"
     "\n"
     "Load for a server of your own.  Client i is in room i mod ROOMS; the\n"
     "first PUBLISHERS clients speak.  {i} {room} {token} are replaced in the\n"
@@ -70,6 +73,9 @@ static const char  load_usage[] =
     "  --pad N               40; characters of {pad}\n"
     "  --header LINE         of the handshake; up to 8 times\n"
     "  --tokens FILE         a line each for {token}\n"
+    "  --ca FILE             wss: trusted certificates, not the system's\n"
+    "  --insecure            wss: any certificate will do\n"
+    "  --deflate             offers permessage-deflate, and must get it\n"
     "  --idle                connect and join only\n"
     "  --echo                each client hears what it says\n"
     "  --rate N              messages a second of all publishers (10)\n"
@@ -192,17 +198,19 @@ load_url(load_options_t *o, const char *url)
     size_t       len;
     const char  *host, *colon;
 
-    if (strncmp(url, "ws://", 5) != 0) {
-        load_die("--url takes ws://HOST:PORT/PATH");
+    o->tls = strncmp(url, "wss://", 6) == 0;
+
+    if (!o->tls && strncmp(url, "ws://", 5) != 0) {
+        load_die("--url takes ws://HOST:PORT/PATH or wss://");
     }
 
-    host = url + 5;
+    host = url + (o->tls ? 6 : 5);
     len = strcspn(host, "/?");
     o->url = url;
     o->path = host[len] == '/' ? host + len : "/";
 
     colon = memchr(host, ':', len);
-    strcpy(o->port, "80");
+    strcpy(o->port, o->tls ? "443" : "80");
 
     if (colon) {
         if (len - (colon - host) - 1 >= sizeof(o->port)) {
@@ -239,6 +247,9 @@ load_option(load_options_t *o, int c, const char *name, const char *arg)
     case 'm': o->message = arg; break;
     case 'a': o->pad = load_number(name, arg, 0, 32768); break;
     case 'T': load_tokens(o, arg); break;
+    case 'I': o->insecure = 1; break;
+    case 'A': o->ca = arg; break;
+    case 'z': o->deflate = 1; break;
     case 'i': o->mode = LOAD_IDLE; break;
     case 'e': o->mode = LOAD_ECHO; break;
     case 'R': o->rate = load_number(name, arg, 0.1, LOAD_MAX_RATE); break;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "load_client.h"
+#include "load_inflate.h"
 
 
 static void load_client_control(load_ctx_t *x, load_client_t *c,
@@ -28,6 +29,8 @@ load_client_frame(load_ctx_t *x, load_client_t *c, char *p, size_t len,
     uint64_t now)
 {
     size_t          head, size, i;
+    ssize_t         n;
+    const char     *text;
     unsigned char  *u;
 
     u = (unsigned char *) p;
@@ -43,9 +46,14 @@ load_client_frame(load_ctx_t *x, load_client_t *c, char *p, size_t len,
         size = size << 8 | u[i];
     }
 
-    /* a server masks nothing, and nothing here was agreed to be compressed */
+    /* a server masks nothing; RSV1 is of whole messages that are compressed */
 
-    if (u[1] & 0x80 || u[0] & 0x70 || size > LOAD_BUFFER / 2) {
+    if (u[1] & 0x80 || u[0] & 0x30 || size > LOAD_BUFFER / 2) {
+        load_client_fail(x, c, "a bad frame: %02x %02x", u[0], u[1]);
+        return 0;
+    }
+
+    if (u[0] & 0x40 && (x->inflate == NULL || (u[0] & 0x88) != 0x80)) {
         load_client_fail(x, c, "a bad frame: %02x %02x", u[0], u[1]);
         return 0;
     }
@@ -58,6 +66,16 @@ load_client_frame(load_ctx_t *x, load_client_t *c, char *p, size_t len,
 
     if (u[0] & 0x08) {
         load_client_control(x, c, u[0] & 0x0f, p + head, size);
+
+    } else if (u[0] & 0x40) {
+        n = load_inflate(x->inflate, p + head, size, &text);
+
+        if (n == -1) {
+            load_client_fail(x, c, "a damaged compressed message");
+            return 0;
+        }
+
+        load_client_text(x, c, text, n, now);
 
     } else {
         load_client_text(x, c, p + head, size, now);

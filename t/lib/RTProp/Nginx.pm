@@ -110,8 +110,8 @@ sub write_file {
 }
 
 
-# The configuration; a "full" text replaces it whole, with @PORT@, @PREFIX@,
-# @MODULE@ filled in.
+# The configuration; a "full" text replaces it whole, with @PORT@, @TLS_PORT@,
+# @PREFIX@, @MODULE@ filled in.
 
 sub conf {
     my ($self) = @_;
@@ -119,8 +119,10 @@ sub conf {
 
     if (defined $self->{full}) {
         my %value = (PORT => $self->{port}, PREFIX => $prefix,
-                     MODULE => module());
-        return $self->{full} =~ s/\@(PORT|PREFIX|MODULE)\@/$value{$1}/gr;
+                     MODULE => module(),
+                     TLS_PORT => $self->{tls_port} // '');
+        my $names = join '|', keys %value;
+        return $self->{full} =~ s/\@($names)\@/$value{$1}/gr;
     }
 
     my $user = $> == 0 ? 'user nobody nogroup;' : '';
