@@ -186,7 +186,8 @@ $(OUT)/inputs: FORCE
 	 } > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(OBJ)/Makefile: $(OUT)/inputs config $(wildcard src/*/*/config)
+$(OBJ)/Makefile: $(OUT)/inputs config $(wildcard src/*/*/config \
+                     src/engine/redis/scripts/*.lua)
 	@echo "configuring ($(CC), $(if $(NGINX_SRC),$(NGINX_SRC),Debian's nginx))"
 	@tools/configure.sh '$(SRCDIR)' '$(OBJ)' '$(NGINX_SRC)' '$(NGX_FLAGS)' \
 	    --with-cc='$(CC)' --with-cc-opt='$(CC_OPT)' \

@@ -45,7 +45,8 @@ static void ngx_rtprop_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_enum_t  ngx_rtprop_engines[] = {
-    { ngx_string("shm"), 0 },
+    { ngx_string("shm"), NGX_RTPROP_ENGINE_SHM },
+    { ngx_string("redis"), NGX_RTPROP_ENGINE_REDIS },
     { ngx_null_string, 0 }
 };
 
@@ -60,6 +61,11 @@ static ngx_conf_enum_t  ngx_rtprop_field_cases[] = {
 
 static ngx_rtprop_conf_range_t  ngx_rtprop_drain_range = {
     0, 3600000, "a time of at most 1h, as \"10s\""
+};
+
+
+static ngx_rtprop_conf_range_t  ngx_rtprop_lease_range = {
+    2000, 3600000, "a time from 2s to 1h, as \"15s\""
 };
 
 
@@ -111,6 +117,13 @@ static ngx_command_t  ngx_rtprop_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("rtprop_presence_lease"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_conf_msec,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_rtprop_main_conf_t, presence_lease),
+      &ngx_rtprop_lease_range },
 
     { ngx_string("rtprop_history"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -308,6 +321,7 @@ ngx_rtprop_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_session_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_hub_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_engine_shm_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_engine_redis_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_redis_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_http_preconfiguration(cf) != NGX_OK)
     {
@@ -368,6 +382,7 @@ ngx_rtprop_create_main_conf(ngx_conf_t *cf)
     rmcf->history_bytes = NGX_CONF_UNSET_SIZE;
     rmcf->history_age = NGX_CONF_UNSET;
     rmcf->drain = NGX_CONF_UNSET_MSEC;
+    rmcf->presence_lease = NGX_CONF_UNSET_MSEC;
     rmcf->log_file = NGX_CONF_UNSET_PTR;
 
     if (ngx_array_init(&rmcf->locations, cf->pool, 8,
@@ -405,6 +420,7 @@ ngx_rtprop_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(rmcf->history_bytes, 1024 * 1024);
     ngx_conf_init_value(rmcf->history_age, 24 * 60 * 60);
     ngx_conf_init_msec_value(rmcf->drain, 10000);
+    ngx_conf_init_msec_value(rmcf->presence_lease, 15000);
     ngx_conf_init_ptr_value(rmcf->log_file, NULL);
 
     if (rmcf->zone_size == 0) {
@@ -671,6 +687,7 @@ ngx_rtprop_exit_process(ngx_cycle_t *cycle)
     if (rmcf && rmcf->worker) {
         ngx_rtprop_session_exit_worker(rmcf->worker);
         ngx_rtprop_ws_exit_worker(rmcf->worker);
+        ngx_rtprop_hub_exit_worker(rmcf->worker);
         ngx_rtprop_zone_exit_worker(rmcf->worker);
     }
 }

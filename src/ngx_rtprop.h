@@ -80,6 +80,7 @@ typedef enum {
 #define NGX_RTPROP_ENGINE_SHM    0
 #define NGX_RTPROP_ENGINE_REDIS  1
 
+
 #define NGX_RTPROP_CASE_SNAKE    1
 #define NGX_RTPROP_CASE_CAMEL    2
 #define NGX_RTPROP_CASE_BOTH     3
@@ -91,6 +92,7 @@ struct ngx_rtprop_main_conf_s {
     ngx_str_t                  zone_name;
     size_t                     zone_size;
     ngx_uint_t                 engine;     /* NGX_RTPROP_ENGINE_* */
+    ngx_msec_t                 presence_lease;
     void                      *redis;      /* engine/redis/ngx_rtprop_redis.h */
 
     ngx_uint_t                 history_messages;

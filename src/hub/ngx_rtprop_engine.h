@@ -321,6 +321,13 @@ typedef struct {
     /* A job is due and claimed for this worker. */
     void      (*job)(ngx_rtprop_hub_t *hub, ngx_str_t *key,
                   ngx_str_t *payload, uint64_t fence);
+
+    /*
+     * As lost(), of one channel, which stands there now; NULL: lost() will be
+     * called instead.
+     */
+    void      (*behind)(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+                  uint64_t epoch, uint64_t offset);
 } ngx_rtprop_engine_handler_t;
 
 
@@ -353,6 +360,9 @@ struct ngx_rtprop_engine_s {
 
     /* "ok", "degraded" and why, for health; never NULL */
     const char *(*status)(ngx_rtprop_engine_t *e);
+
+    /* NULL, or the worker exits: what others need to know goes out now */
+    void  (*close)(ngx_rtprop_engine_t *e);
 };
 
 
@@ -362,6 +372,12 @@ ngx_int_t ngx_rtprop_engine_shm_preconfiguration(ngx_conf_t *cf);
 /* The embedded engine over worker->zone; NULL on an error, which is logged. */
 ngx_rtprop_engine_t *ngx_rtprop_engine_shm_create(ngx_rtprop_worker_t *worker,
     ngx_rtprop_hub_t *hub, ngx_rtprop_engine_handler_t *handler);
+
+/* The same on Redis, over worker->conf->redis. */
+ngx_int_t ngx_rtprop_engine_redis_preconfiguration(ngx_conf_t *cf);
+ngx_rtprop_engine_t *ngx_rtprop_engine_redis_create(
+    ngx_rtprop_worker_t *worker, ngx_rtprop_hub_t *hub,
+    ngx_rtprop_engine_handler_t *handler);
 
 
 #endif /* _NGX_RTPROP_ENGINE_H_INCLUDED_ */

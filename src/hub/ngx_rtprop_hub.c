@@ -38,7 +38,8 @@ static ngx_rtprop_engine_handler_t  ngx_rtprop_hub_handler = {
     ngx_rtprop_hub_deliver,
     ngx_rtprop_hub_lost,
     ngx_rtprop_hub_presence_lost,
-    ngx_rtprop_hub_job
+    ngx_rtprop_hub_job,
+    ngx_rtprop_hub_behind
 };
 
 
@@ -118,6 +119,11 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     hub->sweep.data = hub;
     hub->sweep.log = worker->log;
 
+    hub->retry.handler = ngx_rtprop_hub_retry;
+    hub->retry.data = hub;
+    hub->retry.log = worker->log;
+    hub->retry.cancelable = 1;
+
     if (ngx_array_init(&hub->dead, worker->pool, 64, sizeof(ngx_pool_t *))
         != NGX_OK
         || ngx_rtprop_hub_channels_init(hub) != NGX_OK
@@ -133,8 +139,11 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     worker->sessions->opened = ngx_rtprop_hub_opened;
     worker->sessions->closed = ngx_rtprop_hub_closed;
 
-    hub->engine = ngx_rtprop_engine_shm_create(worker, hub,
-                                               &ngx_rtprop_hub_handler);
+    hub->engine = (worker->conf->engine == NGX_RTPROP_ENGINE_REDIS)
+                  ? ngx_rtprop_engine_redis_create(worker, hub,
+                                                   &ngx_rtprop_hub_handler)
+                  : ngx_rtprop_engine_shm_create(worker, hub,
+                                                 &ngx_rtprop_hub_handler);
 
     if (hub->engine == NULL) {
         return NGX_ERROR;
@@ -151,6 +160,15 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_rtprop_hub_exit_worker(ngx_rtprop_worker_t *worker)
+{
+    if (worker->engine && worker->engine->close) {
+        worker->engine->close(worker->engine);
+    }
 }
 
 

@@ -40,6 +40,7 @@ struct ngx_rtprop_hub_s {
     ngx_queue_t                 updates;    /* under way, see hub_update */
     ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
     ngx_event_t                 sweep;
+    ngx_event_t                 retry;      /* of re-reads that failed */
 
     uint64_t                    id_time;    /* of the last id, ms/1024 */
     ngx_uint_t                  id_count;
@@ -54,6 +55,7 @@ struct ngx_rtprop_channel_s {
     ngx_queue_t                 subs;
     uint64_t                    epoch;
     uint64_t                    offset;     /* last one delivered here */
+    uint64_t                    since;      /* behind: where it is read from */
     uint32_t                    hash;
     uint32_t                    nsubs;
     int32_t                     first;      /* in the batch under way; -1 */
@@ -62,6 +64,7 @@ struct ngx_rtprop_channel_s {
     uint8_t                     name_len;
     unsigned                    reading:1;  /* a re-read is under way */
     unsigned                    behind:1;   /* and another is due after it */
+    unsigned                    late:1;     /* for some subscriptions */
     u_char                      name[1];
 };
 
@@ -80,6 +83,7 @@ struct ngx_rtprop_sub_s {
     unsigned                    pending:1;  /* the join is under way */
     unsigned                    expelled:1; /* it ends as soon as it stands */
     unsigned                    counted:1;  /* as subscriber in the engine */
+    unsigned                    late:1;     /* waits for the end of a re-read */
 };
 
 
@@ -206,6 +210,7 @@ void ngx_rtprop_hub_ask(ngx_rtprop_hub_t *hub, const char *name,
 
 
 ngx_int_t ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker);
+void ngx_rtprop_hub_exit_worker(ngx_rtprop_worker_t *worker);
 
 /*
  * Registers the hub's own commands (ping, resume, auth:refresh) and counters;

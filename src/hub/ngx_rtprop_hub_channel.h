@@ -82,6 +82,13 @@ void ngx_rtprop_hub_user_leave(ngx_rtprop_hub_t *hub,
 ngx_rtprop_channel_t *ngx_rtprop_hub_user_channel(ngx_rtprop_hub_t *hub,
     ngx_str_t *name);
 
+/*
+ * The user's channel, which is not made, has no event under a new epoch.  0:
+ * some session has heard one under the last.
+ */
+ngx_uint_t ngx_rtprop_hub_user_anew(ngx_rtprop_hub_t *hub, ngx_str_t *name,
+    uint64_t epoch);
+
 /* The same for all users, those that are there stay. */
 void ngx_rtprop_hub_user_channels(ngx_rtprop_hub_t *hub);
 

@@ -117,7 +117,7 @@ ngx_rtprop_hub_batch(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *events,
         /* "first" keeps the channel while it is read again */
 
         if (ch->behind && !ch->reading) {
-            ngx_rtprop_hub_reread(b->hub, ch, ch->offset);
+            ngx_rtprop_hub_reread(b->hub, ch, ngx_min(ch->since, ch->offset));
         }
 
         ch->first = -1;
@@ -212,7 +212,7 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 {
     if (ev->epoch != ch->epoch) {
 
-        if (ch->kind == NULL && ev->offset == 1) {
+        if (ev->offset == 1 && (ch->kind == NULL || ch->offset == 0)) {
             ngx_rtprop_hub_anew(ch);
 
         } else if (ch->epoch) {
@@ -236,6 +236,8 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
         /* what this batch holds already goes out first */
 
         if (ch->first != -1) {
+            ch->since = ch->behind ? ngx_min(ch->since, ch->offset)
+                                   : ch->offset;
             ch->behind = 1;
 
         } else {

@@ -40,6 +40,11 @@ ngx_int_t ngx_rtprop_hub_deliver_preconfiguration(ngx_conf_t *cf);
 void ngx_rtprop_hub_deliver(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *events,
     ngx_uint_t n);
 void ngx_rtprop_hub_lost(ngx_rtprop_hub_t *hub);
+void ngx_rtprop_hub_behind(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    uint64_t epoch, uint64_t offset);
+
+/* Re-reads that failed, since the engine was away, are tried again. */
+void ngx_rtprop_hub_retry(ngx_event_t *ev);
 
 /*
  * Reads what the channel published after since and sends it to those of its

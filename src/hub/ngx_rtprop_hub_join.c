@@ -166,7 +166,15 @@ ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub, ngx_rtprop_history_t *history)
     sub->counted = history->subscribe;
     sub->offset = history->offset;
 
-    if (ch->nsubs == 1) {
+    if (ch->epoch == history->epoch) {
+
+        /* an event that came ahead of the answer is not forgotten */
+
+        if (ch->nsubs == 1) {
+            ch->offset = ngx_max(ch->offset, history->offset);
+        }
+
+    } else if (ch->nsubs == 1 || ch->epoch == 0) {
         ch->epoch = history->epoch;
         ch->offset = history->offset;
     }
@@ -199,6 +207,15 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 void
 ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 {
+    if (sub->channel->reading && !sub->expelled) {
+
+        /* what is being read may lie after what this one lacks */
+
+        sub->late = 1;
+        sub->channel->late = 1;
+        return;
+    }
+
     sub->pending = 0;
 
     if (sub->expelled) {

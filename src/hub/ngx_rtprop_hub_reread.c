@@ -12,13 +12,22 @@
 #define NGX_RTPROP_HUB_REREAD  200      /* events of one re-read */
 
 
+#define NGX_RTPROP_HUB_RETRY   1000     /* ms */
+
+
 typedef struct {
     ngx_rtprop_history_t         history;
     ngx_rtprop_hub_t            *hub;
+    uint64_t                     epoch;     /* asked for */
 } ngx_rtprop_hub_reread_t;
 
 
 static void ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op);
+static void ngx_rtprop_hub_reread_late(ngx_rtprop_channel_t *ch);
+static void ngx_rtprop_hub_reread_later(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch, uint64_t since);
+static ngx_uint_t ngx_rtprop_hub_reread_anew(ngx_rtprop_hub_reread_t *r,
+    ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
 
@@ -54,6 +63,7 @@ ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     ngx_rtprop_hub_reread_t  *r;
 
     if (ch->reading) {
+        ch->since = ch->behind ? ngx_min(ch->since, since) : since;
         ch->behind = 1;
         return;
     }
@@ -89,6 +99,7 @@ ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     r->history.op.done = ngx_rtprop_hub_reread_done;
     r->history.op.data = r;
     r->history.op.pool = pool;
+    r->epoch = ch->epoch;
     r->history.epoch = ch->epoch;
     r->history.since = since;
     r->history.limit = NGX_RTPROP_HUB_REREAD;
@@ -113,26 +124,28 @@ ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op)
 
     ch->reading = 0;
 
-    if (op->rc != NGX_OK
-        || (r->history.nevents == 0 && r->history.offset > last)
-        || (r->history.nevents && r->history.events[0].offset > last + 1)
-        || r->history.epoch != ch->epoch)
-    {
-        ngx_rtprop_hub_give_up(ch);
-        ch->epoch = r->history.epoch;
-        ch->offset = r->history.offset;
+    if (op->rc != NGX_OK) {
+        ngx_rtprop_hub_reread_later(hub, ch, last);
         goto done;
     }
 
-    for (i = 0; i < r->history.nevents; i++) {
-        ngx_rtprop_hub_resend(hub, ch, &r->history.events[i]);
-        last = r->history.events[i].offset;
+    if (ngx_rtprop_hub_reread_anew(r, ch)) {
+        last = ch->offset;
+
+    } else {
+        for (i = 0; i < r->history.nevents; i++) {
+            ngx_rtprop_hub_resend(hub, ch, &r->history.events[i]);
+            last = r->history.events[i].offset;
+        }
+
+        ch->offset = ngx_max(ch->offset, last);
     }
 
-    ch->offset = ngx_max(ch->offset, last);
+    ngx_rtprop_hub_reread_late(ch);
 
     if (ch->nsubs && (ch->behind || r->history.offset > last)) {
-        ngx_rtprop_hub_reread(hub, ch, last);
+        ngx_rtprop_hub_reread(hub, ch, ch->behind ? ngx_min(ch->since, last)
+                                                  : last);
 
     } else if (r->history.nevents == 0) {
         ngx_rtprop_hub_user_fold(hub, ch);
@@ -142,6 +155,135 @@ done:
 
     ngx_rtprop_hub_channel_release(hub, ch);
     ngx_rtprop_hub_free_pool(hub, op->pool);
+}
+
+
+/*
+ * Whether what was asked for is not to be had.  A channel without any event so
+ * far has missed none of another epoch; it began anew by an event meanwhile, or
+ * does so now.
+ */
+
+static ngx_uint_t
+ngx_rtprop_hub_reread_anew(ngx_rtprop_hub_reread_t *r,
+    ngx_rtprop_channel_t *ch)
+{
+    if (r->epoch != ch->epoch) {
+        return 1;
+    }
+
+    if (r->history.epoch == ch->epoch
+        && (r->history.nevents
+            ? r->history.events[0].offset <= r->history.since + 1
+            : r->history.offset <= r->history.since))
+    {
+        return 0;
+    }
+
+    if (r->history.epoch == ch->epoch || ch->offset) {
+        ngx_rtprop_hub_give_up(ch);
+        ch->offset = r->history.offset;
+    }
+
+    ch->epoch = r->history.epoch;
+
+    return 1;
+}
+
+
+/* Those who came while it was read hear it from now on, from their place. */
+
+static void
+ngx_rtprop_hub_reread_late(ngx_rtprop_channel_t *ch)
+{
+    ngx_queue_t       *q;
+    ngx_rtprop_sub_t  *sub;
+
+    if (!ch->late) {
+        return;
+    }
+
+    ch->late = 0;
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+
+        if (!sub->late) {
+            continue;
+        }
+
+        sub->late = 0;
+        sub->pending = 0;
+
+        if (sub->offset < ch->offset) {
+            ch->since = ch->behind ? ngx_min(ch->since, sub->offset)
+                                   : sub->offset;
+            ch->behind = 1;
+        }
+    }
+}
+
+
+/* The engine is away: the sessions stay, and hear what they missed after it. */
+
+static void
+ngx_rtprop_hub_reread_later(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    uint64_t since)
+{
+    ch->since = ch->behind ? ngx_min(ch->since, since) : since;
+    ch->behind = 1;
+
+    if (!hub->retry.timer_set) {
+        ngx_add_timer(&hub->retry, NGX_RTPROP_HUB_RETRY);
+    }
+}
+
+
+void
+ngx_rtprop_hub_retry(ngx_event_t *ev)
+{
+    ngx_uint_t             i;
+    ngx_rtprop_hub_t      *hub;
+    ngx_rtprop_channel_t  *ch, *next;
+
+    hub = ev->data;
+
+    for (i = 0; i < hub->nbuckets; i++) {
+        for (ch = hub->buckets[i]; ch; ch = next) {
+            next = ch->next;
+
+            if (ch->behind && !ch->reading) {
+                ngx_rtprop_hub_reread(hub, ch, ch->since);
+            }
+        }
+    }
+}
+
+
+/* A user who had not heard anything yet just learns where his channel is. */
+
+void
+ngx_rtprop_hub_behind(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    uint64_t epoch, uint64_t offset)
+{
+    ngx_rtprop_channel_t  *ch;
+
+    ch = ngx_rtprop_hub_channel(hub, channel);
+
+    if (ch == NULL) {
+        if (offset == 0 && ngx_rtprop_hub_user_anew(hub, channel, epoch)) {
+            return;
+        }
+
+        ch = ngx_rtprop_hub_user_channel(hub, channel);
+    }
+
+    if (ch && ch->epoch) {
+        ngx_rtprop_hub_reread(hub, ch, ch->offset);
+    }
 }
 
 

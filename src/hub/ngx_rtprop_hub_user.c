@@ -393,6 +393,33 @@ ngx_rtprop_hub_user_attach(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 }
 
 
+ngx_uint_t
+ngx_rtprop_hub_user_anew(ngx_rtprop_hub_t *hub, ngx_str_t *name,
+    uint64_t epoch)
+{
+    ngx_str_t              id;
+    ngx_rtprop_session_t  *s;
+
+    if (!ngx_rtprop_hub_user_id(name, &id)) {
+        return 0;
+    }
+
+    for (s = *ngx_rtprop_hub_user_bucket(hub, &id); s; s = s->own.next) {
+        if (ngx_rtprop_hub_is_user(&id, s) && s->own.placed && s->own.offset) {
+            return 0;
+        }
+    }
+
+    for (s = *ngx_rtprop_hub_user_bucket(hub, &id); s; s = s->own.next) {
+        if (ngx_rtprop_hub_is_user(&id, s) && s->own.placed) {
+            s->own.epoch = epoch;
+        }
+    }
+
+    return 1;
+}
+
+
 /* All of them, to be read again. */
 
 void

@@ -20,6 +20,7 @@ my %directive = (
     rtprop_engine           => ['shm', 'shm', 'shm shm', 'http'],
     rtprop_redis            => ['redis://127.0.0.1/1 prefix=a:',
                                 'unix:/run/redis.sock', undef, 'http'],
+    rtprop_presence_lease   => ['5s', '6s', '5s 5s', 'http'],
     rtprop_history          => ['messages=5', 'age=1h', undef, 'http'],
     rtprop_drain            => ['5s', '6s', '5s 5s', 'http'],
     rtprop_log              => ['logs/a', 'off', 'a b', 'http'],
@@ -140,8 +141,8 @@ refused('location', "rtprop $_;", qr{unknown word "$_" in "rtprop"})
     like($said, qr/"rtprop_jwks" or "rtprop_user"/, 'all of it');
 }
 
-refused('http', 'rtprop_engine redis;',
-        qr/invalid value "redis" in "rtprop_engine", it must be "shm"/);
+refused('http', 'rtprop_engine mysql;',
+        qr/"mysql" in "rtprop_engine", it must be "shm" or "redis"/);
 refused('location', 'rtprop_field_case kebab;',
         qr/it must be "snake" or "camel" or "both"/);
 refused('location', 'rtprop_api_public yes;', qr/it must be "on" or "off"/);
@@ -154,6 +155,8 @@ my @range = (
     [http => rtprop_zone => qr/empty name.*rtprop_zone rtprop 64m/, '"" 2m'],
     [http => rtprop_drain => qr/a time of at most 1h/,
      '2h', 'soon', '-1s', '""'],
+    [http => rtprop_presence_lease => qr/a time from 2s to 1h/,
+     '1s', '2h', 'soon', '-1s', '""'],
     [http => rtprop_log => qr/a file or "off"/, '""'],
     [http => rtprop_history => qr/a number from 1 to 1000000/,
      'messages=0', 'messages=-1', 'messages=x', 'messages=1000001'],

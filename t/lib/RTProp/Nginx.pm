@@ -14,8 +14,10 @@ package RTProp::Nginx;
 # ("info", RTPROP_LOG overrides); single (true: one process, which is master and
 # worker; workers is 0 then); tls (true: a second port with a self-signed
 # certificate); reuseport (true: the kernel spreads connections over the
-# workers); allow (patterns of error lines that are expected).  RTPROP_MODULE
-# and RTPROP_NGINX replace the module and the binary.
+# workers); allow (patterns of error lines that are expected); redis (an
+# RTProp::Redis that was started: the engine is on it).  RTPROP_MODULE and
+# RTPROP_NGINX replace the module and the binary; with RTPROP_TEST_ENGINE=redis
+# each nginx has a Redis of its own.
 
 use strict;
 use warnings;
@@ -73,12 +75,36 @@ sub new {
 
     $self->{port} = free_port();
     $self->{tls_port} = free_port() if $self->{tls};
+    $self->own_redis if ($ENV{RTPROP_TEST_ENGINE} // '') eq 'redis';
 
     $self->make_certificate if $self->{tls};
     $self->write_file($_, $self->{files}{$_}) for keys %{$self->{files}};
     $self->write_conf;
 
     return $self;
+}
+
+
+# Whatever is tested, on the other engine; but not what names one itself.
+
+sub own_redis {
+    my ($self) = @_;
+
+    return if $self->{redis} || defined $self->{full}
+              || $self->{http} =~ /rtprop_engine/;
+
+    require RTProp::Redis;
+    $self->{redis} = RTProp::Redis->new;
+    $self->{redis}->start;
+}
+
+
+sub engine {
+    my ($self) = @_;
+
+    return '' if !$self->{redis} || $self->{http} =~ /rtprop_engine/;
+    return "rtprop_engine redis;\n    rtprop_redis unix:"
+           . $self->{redis}->socket . ';';
 }
 
 
@@ -153,6 +179,7 @@ events {
 http {
     access_log $prefix/logs/access.log;
     $temp
+    @{[$self->engine]}
 
     $self->{http}
 

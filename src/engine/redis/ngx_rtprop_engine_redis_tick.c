@@ -1,0 +1,285 @@
+/*
+ * Each second this worker says that it lives, and hears who else does.
+ *
+ * Its name is machine, slot, process and generation.  The machine (a zone, in
+ * truth) tells others whose process is gone, so that they need not wait for
+ * the end of its lease.  A worker that Redis does not know any more takes a
+ * new generation and says all that it has once more.
+ */
+
+#include "engine/redis/ngx_rtprop_engine_redis.h"
+#include "base/ngx_rtprop_zone.h"
+
+
+#define NGX_RTPROP_ER_PERIOD    1000       /* ms */
+#define NGX_RTPROP_ER_REAPING   5000       /* ms */
+#define NGX_RTPROP_ER_DEAD      64         /* told in one tick */
+
+
+static void ngx_rtprop_er_rename(ngx_rtprop_er_t *er);
+static ngx_uint_t ngx_rtprop_er_dead(ngx_rtprop_er_t *er, ngx_str_t *id);
+static void ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call);
+static void ngx_rtprop_er_alive(ngx_rtprop_er_t *er, redisReply *reply);
+
+
+void
+ngx_rtprop_er_tick_init(ngx_rtprop_er_t *er)
+{
+    er->machine = ngx_rtprop_zone_hash(er->worker->zone, "machine", 7);
+
+    ngx_rtprop_er_rename(er);
+
+    er->tick.handler = ngx_rtprop_er_tick;
+    er->tick.data = er;
+    er->tick.log = er->worker->log;
+    er->tick.cancelable = 1;
+
+    ngx_add_timer(&er->tick, 1);
+}
+
+
+static void
+ngx_rtprop_er_rename(ngx_rtprop_er_t *er)
+{
+    u_char  *p;
+
+    er->generation++;
+
+    p = er->id_text;
+    p = ngx_cpymem(p, "$worker:", sizeof("$worker:") - 1);
+    er->id.data = p;
+    er->list.data = er->id_text;
+
+    p = ngx_snprintf(p, er->id_text + NGX_RTPROP_ER_ID_MAX - p,
+                     "%016xL.%ui.%P.%ui", er->machine, er->worker->slot,
+                     ngx_pid, er->generation);
+
+    er->id.len = p - er->id.data;
+    er->list.len = p - er->list.data;
+}
+
+
+void
+ngx_rtprop_er_tick(ngx_event_t *ev)
+{
+    ngx_rtprop_er_t  *er;
+
+    er = ev->data;
+
+    if (!er->away) {
+        ngx_rtprop_er_lives(er);
+        ngx_rtprop_er_schedule_due(&er->due);
+        ngx_rtprop_er_places(er, 0);
+        ngx_rtprop_er_members_again(er, 0);
+    }
+
+    ngx_add_timer(ev, NGX_RTPROP_ER_PERIOD);
+}
+
+
+void
+ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
+{
+    size_t                 size;
+    ngx_str_t              workers, *dead[NGX_RTPROP_ER_DEAD];
+    ngx_uint_t             i, n;
+    ngx_rtprop_er_call_t  *call;
+
+    n = 0;
+    size = 2 * sizeof("$workers") + 2 * NGX_RTPROP_ER_ID_MAX;
+
+    for (i = 0; i < er->nalive && n < NGX_RTPROP_ER_DEAD; i++) {
+        if (ngx_rtprop_er_dead(er, &er->alive[i])) {
+            dead[n++] = &er->alive[i];
+            size += er->alive[i].len;
+        }
+    }
+
+    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 6 + n, size);
+
+    if (call == NULL) {
+        return;
+    }
+
+    ngx_str_set(&workers, "$workers");
+    ngx_rtprop_er_key(call, &workers, ":z");
+    ngx_rtprop_er_key(call, &workers, ":r");
+
+    ngx_rtprop_er_copy(call, &er->id);
+    ngx_rtprop_er_number(call, er->worker->conf->presence_lease);
+    ngx_rtprop_er_number(call, ngx_rtprop_er_draining(er));
+    ngx_rtprop_er_copy(call, &er->reaping);
+    ngx_rtprop_er_number(call, NGX_RTPROP_ER_REAPING);
+
+    for (i = 0; i < n; i++) {
+        ngx_rtprop_er_copy(call, dead[i]);
+    }
+
+    call->number = er->generation;
+
+    ngx_rtprop_er_send(call, ngx_rtprop_er_ticked, NULL);
+}
+
+
+/* A worker of this machine whose slot has no process, or another one. */
+
+static ngx_uint_t
+ngx_rtprop_er_dead(ngx_rtprop_er_t *er, ngx_str_t *id)
+{
+    u_char             *p, *slot, *pid, *last, name[17];
+    ngx_int_t           n, process;
+    ngx_rtprop_slot_t  *s;
+
+    (void) ngx_sprintf(name, "%016xL.", er->machine);
+    last = id->data + id->len;
+
+    if (id->len < 20 || ngx_memcmp(id->data, name, 17) != 0) {
+        return 0;
+    }
+
+    slot = id->data + 17;
+    pid = ngx_strlchr(slot, last, '.');
+    p = pid ? ngx_strlchr(pid + 1, last, '.') : NULL;
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    n = ngx_atoi(slot, pid - slot);
+    process = ngx_atoi(pid + 1, p - pid - 1);
+
+    if (n < 0 || n >= NGX_RTPROP_SLOTS || process <= 0) {
+        return 0;
+    }
+
+    s = ngx_rtprop_zone_slot(er->worker->zone, n);
+
+    return s->pid != (ngx_atomic_uint_t) process || !ngx_rtprop_zone_alive(s);
+}
+
+
+static void
+ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call)
+{
+    int64_t           known;
+    ngx_str_t         dead;
+    redisReply       *reply;
+    ngx_rtprop_er_t  *er;
+
+    er = call->er;
+    reply = ngx_rtprop_er_array(call, 3);
+
+    if (reply == NULL || call->number != er->generation) {
+        return;
+    }
+
+    known = ngx_rtprop_er_get_number(reply, 0);
+    ngx_rtprop_er_get_text(reply, 2, &dead);
+
+    if (known == -1 || (known == 0 && er->known)) {
+        ngx_log_error(NGX_LOG_NOTICE, er->worker->log, 0,
+                      "rtprop: Redis did not know this worker any more, "
+                      "its presence is told again");
+
+        ngx_rtprop_er_rename(er);
+        er->known = 0;
+        ngx_rtprop_er_lives(er);
+        ngx_rtprop_er_places(er, 1);
+        ngx_rtprop_er_members_again(er, 1);
+        return;
+    }
+
+    er->known = 1;
+    ngx_rtprop_er_alive(er, reply);
+
+    if (dead.len && dead.len < NGX_RTPROP_ER_ID_MAX - sizeof("$worker:")) {
+        ngx_rtprop_er_reap(er, &dead);
+    }
+}
+
+
+/* Kept until the next tick; texts follow the table. */
+
+static void
+ngx_rtprop_er_alive(ngx_rtprop_er_t *er, redisReply *reply)
+{
+    size_t       size;
+    u_char      *p;
+    ngx_str_t    text, *alive;
+    ngx_uint_t   i, n;
+
+    n = ngx_min(reply->elements - 3, NGX_RTPROP_ER_ALIVE_MAX);
+    size = n * sizeof(ngx_str_t);
+
+    for (i = 0; i < n; i++) {
+        ngx_rtprop_er_get_text(reply, i + 3, &text);
+        size += text.len;
+    }
+
+    alive = ngx_alloc(size + 1, er->worker->log);
+
+    if (alive == NULL) {
+        return;
+    }
+
+    p = (u_char *) &alive[n];
+
+    for (i = 0; i < n; i++) {
+        ngx_rtprop_er_get_text(reply, i + 3, &text);
+        alive[i].len = text.len;
+        alive[i].data = p;
+
+        if (text.len) {
+            p = ngx_cpymem(p, text.data, text.len);
+        }
+    }
+
+    if (er->alive) {
+        ngx_free(er->alive);
+    }
+
+    er->alive = alive;
+    er->nalive = n;
+}
+
+
+ngx_uint_t
+ngx_rtprop_er_is_alive(ngx_rtprop_er_t *er, ngx_str_t *id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < er->nalive; i++) {
+        if (er->alive[i].len == id->len
+            && ngx_memcmp(er->alive[i].data, id->data, id->len) == 0)
+        {
+            return !ngx_rtprop_er_dead(er, id);
+        }
+    }
+
+    return id->len == er->id.len
+           && ngx_memcmp(id->data, er->id.data, id->len) == 0;
+}
+
+
+/* Its own lease ends in the past: whoever ticks next begins to reap. */
+
+void
+ngx_rtprop_er_dies(ngx_rtprop_er_t *er)
+{
+    ngx_str_t              workers;
+    ngx_rtprop_er_call_t  *call;
+
+    call = er->up ? ngx_rtprop_er_call(er, NGX_RTPROP_ER_PLAIN, 5,
+                                       er->id.len + 64)
+                  : NULL;
+
+    if (call) {
+        ngx_str_set(&workers, "$workers");
+        ngx_rtprop_er_word(call, "ZADD");
+        ngx_rtprop_er_key(call, &workers, ":z");
+        ngx_rtprop_er_word(call, "XX");
+        ngx_rtprop_er_word(call, "0");
+        ngx_rtprop_er_copy(call, &er->id);
+        ngx_rtprop_er_send(call, ngx_rtprop_er_ignore, NULL);
+    }
+}
