@@ -108,40 +108,59 @@ size_t rtprop_json_utf8_char(const unsigned char *p,
 
 
 /*
- * How many of the octets from p to end, from the first on, stand for themselves
- * in a JSON string, written as rtprop_json_escape() does: printable ASCII but
- * quotation mark and backslash.  Eight at a time where it can (a borrow can
- * only mark an octet above one that is marked rightly).
+ * The octets of a word that do not stand for themselves in a JSON string, as
+ * rtprop_json_escape() writes it, each by its highest bit: all but printable
+ * ASCII without quotation mark and backslash.  A borrow can mark an octet
+ * wrongly only above one that is marked rightly.
+ */
+static inline uint64_t
+rtprop_json_odd(const unsigned char *p)
+{
+    uint64_t  x;
+
+    memcpy(&x, p, 8);
+
+    return (x
+            | ((x - 0x2020202020202020ULL) & ~x)
+            | ((x ^ 0x2222222222222222ULL) - 0x0101010101010101ULL)
+            | ((x ^ 0x5c5c5c5c5c5c5c5cULL) - 0x0101010101010101ULL)
+            | (x + 0x0101010101010101ULL))
+           & 0x8080808080808080ULL;
+}
+
+
+/*
+ * How many of the octets from p to end, from the first on, stand for
+ * themselves.  The last word overlaps the one before it.
  */
 static inline size_t
 rtprop_json_plain(const unsigned char *p, const unsigned char *end)
 {
-    uint64_t              x, odd;
     const unsigned char  *start;
 
     start = p;
 
-    while (end - p >= 8) {
-        memcpy(&x, p, 8);
-
-        odd = x
-              | ((x - 0x2020202020202020ULL) & ~x)
-              | ((x ^ 0x2222222222222222ULL) - 0x0101010101010101ULL)
-              | ((x ^ 0x5c5c5c5c5c5c5c5cULL) - 0x0101010101010101ULL)
-              | (x + 0x0101010101010101ULL);
-
-        odd &= 0x8080808080808080ULL;
-
-        if (odd) {
 #if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-            return p + __builtin_ctzll(odd) / 8 - start;
-#else
-            break;
-#endif
-        }
 
-        p += 8;
+    if (end - p >= 8) {
+        uint64_t  odd;
+
+        for ( ;; ) {
+            odd = rtprop_json_odd(p);
+
+            if (odd) {
+                return p + __builtin_ctzll(odd) / 8 - start;
+            }
+
+            if (end - p == 8) {
+                return end - start;
+            }
+
+            p = (end - p >= 16) ? p + 8 : end - 8;
+        }
     }
+
+#endif
 
     while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') {
         p++;
