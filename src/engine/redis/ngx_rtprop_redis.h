@@ -168,6 +168,10 @@ void ngx_rtprop_redis_subscribe(ngx_rtprop_redis_t *redis,
 void ngx_rtprop_redis_unsubscribe(ngx_rtprop_redis_t *redis,
     ngx_rtprop_redis_sub_t *sub);
 
+/* The subscription to a channel, by its whole name; NULL when there is none. */
+ngx_rtprop_redis_sub_t *ngx_rtprop_redis_find(ngx_rtprop_redis_t *redis,
+    ngx_str_t *name);
+
 /* Whether commands are taken now. */
 ngx_uint_t ngx_rtprop_redis_ready(ngx_rtprop_redis_t *redis);
 

@@ -315,6 +315,20 @@ ngx_rtprop_redis_unsubscribe(ngx_rtprop_redis_t *redis,
 }
 
 
+ngx_rtprop_redis_sub_t *
+ngx_rtprop_redis_find(ngx_rtprop_redis_t *redis, ngx_str_t *name)
+{
+    uint32_t  hash;
+
+    hash = ngx_crc32_short(name->data, name->len);
+
+    /* the node is a subscription's first member */
+
+    return (ngx_rtprop_redis_sub_t *)
+               ngx_str_rbtree_lookup(&redis->subs, name, hash);
+}
+
+
 /* ------------------------------------------------------------- status --- */
 
 void
@@ -349,6 +363,7 @@ ngx_rtprop_redis_news(ngx_event_t *ev)
     if (up && !redis->up) {
         redis->up = 1;
         redis->missed = 0;
+        redis->trouble = RTPROP_REDIS_E_OTHER;
         ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_UP, 1);
         redis->handler->up(redis->data);
     }

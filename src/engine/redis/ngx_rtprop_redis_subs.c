@@ -12,8 +12,6 @@ static void ngx_rtprop_redis_subs_confirm(ngx_rtprop_redis_node_t *node,
     ngx_str_t *name, ngx_uint_t subscribed);
 static ngx_uint_t ngx_rtprop_redis_subs_word(redisReply *reply,
     const char *word);
-static ngx_rtprop_redis_sub_t *ngx_rtprop_redis_subs_find(
-    ngx_rtprop_redis_t *redis, ngx_str_t *name);
 static void ngx_rtprop_redis_subs_failed(ngx_rtprop_redis_node_t *node,
     redisReply *reply);
 
@@ -231,7 +229,7 @@ ngx_rtprop_redis_subs_push(ngx_rtprop_redis_node_t *node, redisReply *reply)
     name.len = reply->element[1]->len;
 
     if (ngx_rtprop_redis_subs_word(reply, "message")) {
-        sub = ngx_rtprop_redis_subs_find(node->redis, &name);
+        sub = ngx_rtprop_redis_find(node->redis, &name);
 
         if (sub == NULL || sub->home != node
             || reply->element[2]->type != REDIS_REPLY_STRING)
@@ -290,19 +288,6 @@ ngx_rtprop_redis_subs_word(redisReply *reply, const char *word)
 }
 
 
-static ngx_rtprop_redis_sub_t *
-ngx_rtprop_redis_subs_find(ngx_rtprop_redis_t *redis, ngx_str_t *name)
-{
-    uint32_t         hash;
-    ngx_str_node_t  *node;
-
-    hash = ngx_crc32_short(name->data, name->len);
-    node = ngx_str_rbtree_lookup(&redis->subs, name, hash);
-
-    return (ngx_rtprop_redis_sub_t *) node;    /* its first member */
-}
-
-
 static void
 ngx_rtprop_redis_subs_confirm(ngx_rtprop_redis_node_t *node, ngx_str_t *name,
     ngx_uint_t subscribed)
@@ -319,7 +304,7 @@ ngx_rtprop_redis_subs_confirm(ngx_rtprop_redis_node_t *node, ngx_str_t *name,
     node->confirmed++;
 
     if (subscribed) {
-        sub = ngx_rtprop_redis_subs_find(node->redis, name);
+        sub = ngx_rtprop_redis_find(node->redis, name);
 
         if (sub && sub->home == node && sub->ticket == node->confirmed) {
             sub->active = 1;
