@@ -80,6 +80,7 @@ struct ngx_rtprop_redis_cmd_s {
     /* the client's */
     unsigned                    text:1;    /* EVAL, not EVALSHA */
     unsigned                    asking:1;
+    unsigned                    internal:1;
     unsigned                    tries:6;
     uint64_t                    start;     /* usec, monotonic */
 };

@@ -61,7 +61,19 @@ ngx_rtprop_redis_begin(ngx_rtprop_redis_t *redis)
         return NGX_ERROR;
     }
 
-    redis->node->addr = redis->conf->addrs[0];
+    if (redis->conf->scheme == RTPROP_REDIS_SENTINEL) {
+        redis->sentinel = ngx_rtprop_redis_sentinel_create(redis);
+
+        if (redis->sentinel == NULL) {
+            return NGX_ERROR;
+        }
+
+        redis->node->addr.name = redis->conf->master;
+
+    } else {
+        redis->node->addr = redis->conf->addrs[0];
+    }
+
     ngx_rtprop_redis_node_start(redis->node);
 
     return NGX_OK;
@@ -75,6 +87,10 @@ ngx_rtprop_redis_close(ngx_rtprop_redis_t *redis)
     ngx_rtprop_redis_node_t  *node;
 
     redis->closing = 1;
+
+    if (redis->sentinel) {
+        ngx_rtprop_redis_sentinel_close(redis->sentinel);
+    }
 
     for (q = ngx_queue_head(&redis->nodes);
          q != ngx_queue_sentinel(&redis->nodes);
@@ -117,6 +133,7 @@ ngx_rtprop_redis_send(ngx_rtprop_redis_t *redis, ngx_rtprop_redis_cmd_t *cmd)
     cmd->sent = 0;
     cmd->text = 0;
     cmd->asking = 0;
+    cmd->internal = 0;
     cmd->tries = 0;
 
     redis->under_way++;
@@ -235,6 +252,11 @@ ngx_rtprop_redis_end(ngx_rtprop_redis_t *redis, ngx_rtprop_redis_cmd_t *cmd,
 static void
 ngx_rtprop_redis_done(ngx_rtprop_redis_t *redis, ngx_rtprop_redis_cmd_t *cmd)
 {
+    if (cmd->internal) {
+        cmd->done(cmd);
+        return;
+    }
+
     redis->under_way--;
     ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_UNDER_WAY, -1);
 

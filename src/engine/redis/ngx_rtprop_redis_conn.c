@@ -11,6 +11,10 @@
 #include "engine/redis/ngx_rtprop_redis_conn.h"
 
 
+static void ngx_rtprop_redis_conn_resolve(ngx_rtprop_redis_conn_t *conn);
+static void ngx_rtprop_redis_conn_resolved(ngx_resolver_ctx_t *ctx);
+static void ngx_rtprop_redis_conn_soon(ngx_rtprop_redis_conn_t *conn,
+    const char *why);
 static void ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn,
     ngx_addr_t *addr);
 static ngx_int_t ngx_rtprop_redis_conn_events(ngx_connection_t *c,
@@ -54,15 +58,19 @@ ngx_rtprop_redis_conn_init(ngx_rtprop_redis_conn_t *conn,
     conn->ping.data = conn;
     conn->ping.argv = &conn->ping_argv;
     conn->ping.argc = 1;
+    conn->ping.internal = 1;
 }
 
 
 void
-ngx_rtprop_redis_conn_open(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr,
-    ngx_str_t *name)
+ngx_rtprop_redis_conn_open(ngx_rtprop_redis_conn_t *conn,
+    ngx_rtprop_redis_addr_t *addr, ngx_uint_t turn)
 {
+    ngx_msec_t  timeout;
+
     conn->serial++;
-    conn->name = *name;
+    conn->addr = addr;
+    conn->turn = turn;
     conn->state = NGX_RTPROP_REDIS_CONNECTING;
     conn->error = RTPROP_REDIS_E_OTHER;
     conn->pinging = 0;
@@ -70,22 +78,91 @@ ngx_rtprop_redis_conn_open(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr,
     conn->elements = 0;
     conn->why[0] = '\0';
 
-    ngx_rtprop_redis_conn_connect(conn, addr);
-
-    /* what failed at once is told by the timer */
-
+    timeout = conn->redis->conf->connect_timeout;
     conn->timer.cancelable = 1;
-    ngx_add_timer(&conn->timer,
-                  conn->c ? conn->redis->conf->connect_timeout : 1);
+    ngx_add_timer(&conn->timer, timeout);
+
+    if (addr->naddrs) {
+        ngx_rtprop_redis_conn_connect(conn, &addr->addrs[turn % addr->naddrs]);
+        return;
+    }
+
+    ngx_rtprop_redis_conn_resolve(conn);
 }
 
 
-/* Leaves conn->c NULL, and says why, when it fails at once. */
+static void
+ngx_rtprop_redis_conn_resolve(ngx_rtprop_redis_conn_t *conn)
+{
+    ngx_resolver_ctx_t       *ctx, temp;
+    ngx_rtprop_redis_conf_t  *conf;
+
+    conf = conn->redis->conf;
+    temp.name = conn->addr->host;
+
+    ctx = conf->resolver ? ngx_resolve_start(conf->resolver, &temp) : NULL;
+
+    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
+        ngx_rtprop_redis_conn_soon(conn, "its name needs a \"resolver\"");
+        return;
+    }
+
+    ctx->name = conn->addr->host;
+    ctx->handler = ngx_rtprop_redis_conn_resolved;
+    ctx->data = conn;
+    ctx->timeout = conf->connect_timeout;
+    conn->resolving = ctx;
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+        conn->resolving = NULL;
+        ngx_rtprop_redis_conn_soon(conn, "its name was not resolved");
+    }
+}
+
+
+static void
+ngx_rtprop_redis_conn_resolved(ngx_resolver_ctx_t *ctx)
+{
+    ngx_addr_t                addr;
+    ngx_sockaddr_t            sockaddr;
+    ngx_resolver_addr_t      *found;
+    ngx_rtprop_redis_conn_t  *conn;
+
+    conn = ctx->data;
+    conn->resolving = NULL;
+
+    if (ctx->state || ctx->naddrs == 0) {
+        ngx_resolve_name_done(ctx);
+        ngx_rtprop_redis_conn_soon(conn, "its name was not found");
+        return;
+    }
+
+    found = &ctx->addrs[conn->turn % ctx->naddrs];
+
+    ngx_memcpy(&sockaddr, found->sockaddr, found->socklen);
+    addr.sockaddr = &sockaddr.sockaddr;
+    addr.socklen = found->socklen;
+    ngx_inet_set_port(addr.sockaddr, conn->addr->port);
+
+    ngx_resolve_name_done(ctx);
+    ngx_rtprop_redis_conn_connect(conn, &addr);
+}
+
+
+/* It fails, but not within the caller's call. */
+
+static void
+ngx_rtprop_redis_conn_soon(ngx_rtprop_redis_conn_t *conn, const char *why)
+{
+    ngx_cpystrn((u_char *) conn->why, (u_char *) why, NGX_RTPROP_REDIS_WHY);
+    ngx_add_timer(&conn->timer, 1);
+}
+
 
 static void
 ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr)
 {
-    int                rc;
+    u_char             text[NGX_RTPROP_REDIS_WHY];
     ngx_err_t          err;
     ngx_log_t         *log;
     ngx_socket_t       fd;
@@ -97,6 +174,7 @@ ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr)
     if (fd == (ngx_socket_t) -1) {
         ngx_log_error(NGX_LOG_ALERT, log, ngx_socket_errno,
                       ngx_socket_n " failed");
+        ngx_rtprop_redis_conn_soon(conn, "no socket left");
         return;
     }
 
@@ -104,6 +182,7 @@ ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr)
 
     if (c == NULL) {
         (void) ngx_close_socket(fd);
+        ngx_rtprop_redis_conn_soon(conn, "no connection left");
         return;
     }
 
@@ -118,27 +197,23 @@ ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr)
     c->read->handler = ngx_rtprop_redis_conn_read;
     c->write->handler = ngx_rtprop_redis_conn_writable;
 
+    err = 0;
+
     if (ngx_nonblocking(fd) == -1
         || (ngx_add_conn && ngx_add_conn(c) != NGX_OK)
         || ngx_rtprop_redis_conn_reader(conn) != NGX_OK)
     {
-        ngx_close_connection(c);
-        return;
+        goto failed;
     }
 
-    rc = connect(fd, addr->sockaddr, addr->socklen);
-    err = (rc == -1) ? ngx_socket_errno : 0;
-
-    if (err && err != NGX_EINPROGRESS) {
-        (void) ngx_strerror(err, (u_char *) conn->why,
-                            NGX_RTPROP_REDIS_WHY - 1);
-        ngx_close_connection(c);
-        return;
+    if (connect(fd, addr->sockaddr, addr->socklen) == -1) {
+        err = ngx_socket_errno;
     }
 
-    if (ngx_rtprop_redis_conn_events(c, err ? NGX_AGAIN : NGX_OK) != NGX_OK) {
-        ngx_close_connection(c);
-        return;
+    if ((err && err != NGX_EINPROGRESS)
+        || ngx_rtprop_redis_conn_events(c, err ? NGX_AGAIN : NGX_OK) != NGX_OK)
+    {
+        goto failed;
     }
 
     if (addr->sockaddr->sa_family != AF_UNIX) {
@@ -150,6 +225,15 @@ ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr)
     if (err == 0) {
         ngx_post_event(c->write, &ngx_posted_events);
     }
+
+    return;
+
+failed:
+
+    ngx_close_connection(c);
+
+    *ngx_strerror(err ? err : NGX_ENOMEM, text, sizeof(text) - 1) = '\0';
+    ngx_rtprop_redis_conn_soon(conn, (char *) text);
 }
 
 
@@ -235,6 +319,11 @@ ngx_rtprop_redis_conn_close(ngx_rtprop_redis_conn_t *conn)
         ngx_delete_posted_event(&conn->flush);
     }
 
+    if (conn->resolving) {
+        ngx_resolve_name_done(conn->resolving);
+        conn->resolving = NULL;
+    }
+
     if (conn->c) {
         ngx_close_connection(conn->c);
         conn->c = NULL;
@@ -256,10 +345,7 @@ ngx_rtprop_redis_conn_close(ngx_rtprop_redis_conn_t *conn)
         q = ngx_queue_head(&conn->inflight);
         ngx_queue_remove(q);
         cmd = ngx_queue_data(q, ngx_rtprop_redis_cmd_t, queue);
-
-        if (cmd != &conn->ping) {
-            ngx_rtprop_redis_end(conn->redis, cmd, NGX_ERROR);
-        }
+        ngx_rtprop_redis_end(conn->redis, cmd, NGX_ERROR);
     }
 }
 
@@ -652,7 +738,7 @@ ngx_rtprop_redis_conn_take(ngx_rtprop_redis_conn_t *conn, redisReply *reply)
         return;
     }
 
-    if (conn->use == NGX_RTPROP_REDIS_MESSAGES) {
+    if (ngx_rtprop_redis_conn_listens(conn)) {
         conn->pinging = 0;
         conn->owner->reply(conn, NULL, reply);
         return;
@@ -703,15 +789,13 @@ ngx_rtprop_redis_conn_timer(ngx_event_t *ev)
     conn = ev->data;
 
     if (conn->state != NGX_RTPROP_REDIS_READY) {
-        if (conn->c) {
-            ngx_rtprop_redis_stat(conn->redis,
-                                  NGX_RTPROP_REDIS_STAT_TIMEOUTS, 1);
-            ngx_rtprop_redis_conn_fail(conn, "connecting timed out");
+        if (conn->why[0]) {
+            ngx_rtprop_redis_conn_fail(conn, "%s", conn->why);
             return;
         }
 
-        ngx_rtprop_redis_conn_fail(conn, "%s", conn->why[0] ? conn->why
-                                                   : "no connection left");
+        ngx_rtprop_redis_stat(conn->redis, NGX_RTPROP_REDIS_STAT_TIMEOUTS, 1);
+        ngx_rtprop_redis_conn_fail(conn, "connecting timed out");
         return;
     }
 
@@ -760,7 +844,7 @@ ngx_rtprop_redis_conn_idle(ngx_rtprop_redis_conn_t *conn)
     if (ngx_rtprop_redis_conn_write(conn, &conn->ping_argv, 1) == NGX_OK) {
         conn->pinging = 1;
 
-        if (conn->use != NGX_RTPROP_REDIS_MESSAGES) {
+        if (!ngx_rtprop_redis_conn_listens(conn)) {
             ngx_rtprop_redis_conn_await(conn, &conn->ping);
             conn->timer.cancelable = 1;
         }
@@ -770,7 +854,6 @@ ngx_rtprop_redis_conn_idle(ngx_rtprop_redis_conn_t *conn)
 }
 
 
-/* The connection takes its own ping out before it would be called. */
 
 static void
 ngx_rtprop_redis_conn_pinged(ngx_rtprop_redis_cmd_t *cmd)

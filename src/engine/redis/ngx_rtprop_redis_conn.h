@@ -17,6 +17,7 @@
 #define NGX_RTPROP_REDIS_NAMES     256       /* of one SUBSCRIBE */
 #define NGX_RTPROP_REDIS_UNCONFIRMED  16384  /* names at a time */
 #define NGX_RTPROP_REDIS_KEPT      65536     /* of an empty output buffer */
+#define NGX_RTPROP_REDIS_HOST      255       /* octets of a host's name */
 #define NGX_RTPROP_REDIS_WHY       160       /* octets of a status */
 
 
@@ -129,7 +130,8 @@ typedef enum {
 typedef enum {
     NGX_RTPROP_REDIS_COMMANDS = 0,
     NGX_RTPROP_REDIS_MESSAGES,
-    NGX_RTPROP_REDIS_WATCH                 /* of a Sentinel */
+    NGX_RTPROP_REDIS_ASK,                  /* commands for a Sentinel */
+    NGX_RTPROP_REDIS_WATCH                 /* messages of a Sentinel */
 } ngx_rtprop_redis_use_e;
 
 
@@ -141,7 +143,9 @@ struct ngx_rtprop_redis_conn_s {
     ngx_rtprop_redis_state_e    state;
 
     ngx_connection_t           *c;         /* NULL: none */
-    ngx_str_t                   name;
+    ngx_rtprop_redis_addr_t    *addr;
+    ngx_uint_t                  turn;
+    ngx_resolver_ctx_t         *resolving;
     redisReader                *reader;
     size_t                      unread;    /* octets of a reply not whole */
     ngx_uint_t                  elements;  /* of the reply being read */
@@ -172,12 +176,28 @@ struct ngx_rtprop_redis_conn_s {
 void ngx_rtprop_redis_conn_init(ngx_rtprop_redis_conn_t *conn,
     ngx_rtprop_redis_t *redis, ngx_rtprop_redis_use_e use);
 
+static inline ngx_uint_t
+ngx_rtprop_redis_conn_listens(ngx_rtprop_redis_conn_t *conn)
+{
+    return conn->use == NGX_RTPROP_REDIS_MESSAGES
+           || conn->use == NGX_RTPROP_REDIS_WATCH;
+}
+
+
+static inline ngx_uint_t
+ngx_rtprop_redis_conn_sentinel(ngx_rtprop_redis_conn_t *conn)
+{
+    return conn->use == NGX_RTPROP_REDIS_ASK
+           || conn->use == NGX_RTPROP_REDIS_WATCH;
+}
+
+
 /*
- * Connects to addr and logs in; ready() or lost() follows, never before it
- * returns.  name is for the log and must stay.
+ * Connects to one of addr's addresses, the next one with the next turn, and
+ * logs in; ready() or lost() follows, never before it returns.  addr must stay.
  */
 void ngx_rtprop_redis_conn_open(ngx_rtprop_redis_conn_t *conn,
-    ngx_addr_t *addr, ngx_str_t *name);
+    ngx_rtprop_redis_addr_t *addr, ngx_uint_t turn);
 
 /* Closes it if it is open; what is in flight ends with NGX_ERROR. */
 void ngx_rtprop_redis_conn_close(ngx_rtprop_redis_conn_t *conn);
@@ -231,7 +251,6 @@ struct ngx_rtprop_redis_node_s {
 
     ngx_rtprop_redis_conn_t     commands;
     ngx_rtprop_redis_conn_t     messages;
-    ngx_resolver_ctx_t         *resolving;
     ngx_event_t                 retry;
     ngx_uint_t                  failures;
     ngx_queue_t                 waiting;   /* commands, for the first attempt */
@@ -248,6 +267,11 @@ struct ngx_rtprop_redis_node_s {
     unsigned                    listens:1; /* messages are wanted */
     unsigned                    was_up:1;
     char                        why[NGX_RTPROP_REDIS_WHY];
+
+    /* of an address that was learned */
+    ngx_addr_t                  learned;
+    ngx_sockaddr_t              sockaddr;
+    u_char                      text[NGX_RTPROP_REDIS_HOST + 16];
 };
 
 
@@ -261,8 +285,28 @@ ngx_rtprop_redis_node_t *ngx_rtprop_redis_node_create(
 /* Begins to connect; the retry timer does so again for ever. */
 void ngx_rtprop_redis_node_start(ngx_rtprop_redis_node_t *node);
 
+/*
+ * Gives it an address that was learned, other than the one that it has; what
+ * is open stays so.  NGX_DECLINED: it is too long.
+ */
+ngx_int_t ngx_rtprop_redis_node_learn(ngx_rtprop_redis_node_t *node,
+    rtprop_redis_host_t *host);
+
+/* Whether its address is this one. */
+ngx_uint_t ngx_rtprop_redis_node_is(ngx_rtprop_redis_node_t *node,
+    rtprop_redis_host_t *host);
+
+/* Opens those of its connections that are closed. */
+void ngx_rtprop_redis_node_open(ngx_rtprop_redis_node_t *node);
+
 /* It is up once both connections are and all is subscribed. */
 void ngx_rtprop_redis_node_check(ngx_rtprop_redis_node_t *node);
+
+/*
+ * Closes its connections, since it is at another address now; what is in
+ * flight ends with NGX_ERROR.  It is not up until it is opened again.
+ */
+void ngx_rtprop_redis_node_leave(ngx_rtprop_redis_node_t *node);
 
 /* Closes all, ends what waits with NGX_ERROR, takes its timers off. */
 void ngx_rtprop_redis_node_stop(ngx_rtprop_redis_node_t *node);
@@ -285,6 +329,20 @@ void ngx_rtprop_redis_subs_again(ngx_rtprop_redis_node_t *node);
 void ngx_rtprop_redis_subs_lost(ngx_rtprop_redis_node_t *node);
 void ngx_rtprop_redis_subs_push(ngx_rtprop_redis_node_t *node,
     redisReply *reply);
+
+
+/* ------------------------------------------------------------ Sentinel --- */
+
+/* Watches the Sentinels of the configuration; NULL without memory. */
+ngx_rtprop_redis_sentinel_t *ngx_rtprop_redis_sentinel_create(
+    ngx_rtprop_redis_t *redis);
+void ngx_rtprop_redis_sentinel_close(ngx_rtprop_redis_sentinel_t *sentinel);
+
+/*
+ * Asks for the master; redis->node learns its address and is opened, or has
+ * failed when no Sentinel knows it.
+ */
+void ngx_rtprop_redis_sentinel_find(ngx_rtprop_redis_sentinel_t *sentinel);
 
 
 /* -------------------------------------------------------------- client --- */

@@ -31,7 +31,7 @@ ngx_rtprop_redis_login(ngx_rtprop_redis_conn_t *conn)
         return NGX_ERROR;
     }
 
-    if (conf->db && conn->use != NGX_RTPROP_REDIS_WATCH) {
+    if (conf->db && !ngx_rtprop_redis_conn_sentinel(conn)) {
         ngx_str_set(&select[0], "SELECT");
         select[1].data = db;
         select[1].len = ngx_sprintf(db, "%ui", conf->db) - db;
@@ -75,7 +75,7 @@ ngx_rtprop_redis_login_auth(ngx_rtprop_redis_conn_t *conn)
     user = &conf->user;
     password = &conf->password;
 
-    if (conn->use == NGX_RTPROP_REDIS_WATCH) {
+    if (ngx_rtprop_redis_conn_sentinel(conn)) {
         user = &conf->sentinel_user;
         password = &conf->sentinel_password;
     }
@@ -141,7 +141,7 @@ ngx_rtprop_redis_login_check(ngx_rtprop_redis_conn_t *conn,
     }
 
     if (step != NGX_RTPROP_REDIS_STEP_ROLE
-        || conn->use == NGX_RTPROP_REDIS_WATCH
+        || ngx_rtprop_redis_conn_sentinel(conn)
         || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0)
     {
         return NGX_OK;

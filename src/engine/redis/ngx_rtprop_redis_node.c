@@ -10,10 +10,6 @@
 
 
 static void ngx_rtprop_redis_node_retry(ngx_event_t *ev);
-static void ngx_rtprop_redis_node_resolve(ngx_rtprop_redis_node_t *node);
-static void ngx_rtprop_redis_node_resolved(ngx_resolver_ctx_t *ctx);
-static void ngx_rtprop_redis_node_open(ngx_rtprop_redis_node_t *node,
-    ngx_addr_t *addr);
 static void ngx_rtprop_redis_node_ready(ngx_rtprop_redis_conn_t *conn);
 static void ngx_rtprop_redis_node_lost(ngx_rtprop_redis_conn_t *conn);
 static void ngx_rtprop_redis_node_reply(ngx_rtprop_redis_conn_t *conn,
@@ -76,9 +72,7 @@ ngx_rtprop_redis_node_create(ngx_rtprop_redis_t *redis)
 void
 ngx_rtprop_redis_node_start(ngx_rtprop_redis_node_t *node)
 {
-    ngx_addr_t  *addr;
-
-    if (node->state == NGX_RTPROP_REDIS_NODE_UP || node->resolving) {
+    if (node->state == NGX_RTPROP_REDIS_NODE_UP) {
         return;
     }
 
@@ -88,14 +82,12 @@ ngx_rtprop_redis_node_start(ngx_rtprop_redis_node_t *node)
                       : NGX_RTPROP_REDIS_NODE_FIRST;
     }
 
-    if (node->addr.naddrs == 0) {
-        ngx_rtprop_redis_node_resolve(node);
+    if (node->redis->sentinel) {
+        ngx_rtprop_redis_sentinel_find(node->redis->sentinel);
         return;
     }
 
-    addr = &node->addr.addrs[node->failures % node->addr.naddrs];
-
-    ngx_rtprop_redis_node_open(node, addr);
+    ngx_rtprop_redis_node_open(node);
 }
 
 
@@ -106,80 +98,96 @@ ngx_rtprop_redis_node_retry(ngx_event_t *ev)
 }
 
 
-static void
-ngx_rtprop_redis_node_resolve(ngx_rtprop_redis_node_t *node)
-{
-    ngx_resolver_ctx_t       *ctx, temp;
-    ngx_rtprop_redis_conf_t  *conf;
-
-    conf = node->redis->conf;
-
-    if (conf->resolver == NULL) {
-        ngx_rtprop_redis_node_fail(node, "its name needs a \"resolver\"");
-        return;
-    }
-
-    temp.name = node->addr.host;
-    ctx = ngx_resolve_start(conf->resolver, &temp);
-
-    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        ngx_rtprop_redis_node_fail(node, "no resolver for its name");
-        return;
-    }
-
-    ctx->name = node->addr.host;
-    ctx->handler = ngx_rtprop_redis_node_resolved;
-    ctx->data = node;
-    ctx->timeout = conf->connect_timeout;
-    node->resolving = ctx;
-
-    if (ngx_resolve_name(ctx) != NGX_OK) {
-        node->resolving = NULL;
-        ngx_rtprop_redis_node_fail(node, "its name was not resolved");
-    }
-}
-
-
-static void
-ngx_rtprop_redis_node_resolved(ngx_resolver_ctx_t *ctx)
-{
-    ngx_addr_t                addr;
-    ngx_sockaddr_t            sockaddr;
-    ngx_resolver_addr_t      *found;
-    ngx_rtprop_redis_node_t  *node;
-
-    node = ctx->data;
-    node->resolving = NULL;
-
-    if (ctx->state || ctx->naddrs == 0) {
-        ngx_resolve_name_done(ctx);
-        ngx_rtprop_redis_node_fail(node, "its name was not found");
-        return;
-    }
-
-    found = &ctx->addrs[node->failures % ctx->naddrs];
-
-    addr.name = node->addr.name;
-    addr.sockaddr = &sockaddr.sockaddr;
-    addr.socklen = found->socklen;
-    ngx_memcpy(&sockaddr, found->sockaddr, found->socklen);
-    ngx_inet_set_port(addr.sockaddr, node->addr.port);
-
-    ngx_resolve_name_done(ctx);
-    ngx_rtprop_redis_node_open(node, &addr);
-}
-
-
-static void
-ngx_rtprop_redis_node_open(ngx_rtprop_redis_node_t *node, ngx_addr_t *addr)
+void
+ngx_rtprop_redis_node_open(ngx_rtprop_redis_node_t *node)
 {
     if (node->commands.state == NGX_RTPROP_REDIS_CLOSED) {
-        ngx_rtprop_redis_conn_open(&node->commands, addr, &node->addr.name);
+        ngx_rtprop_redis_conn_open(&node->commands, &node->addr,
+                                   node->failures);
     }
 
     if (node->listens && node->messages.state == NGX_RTPROP_REDIS_CLOSED) {
-        ngx_rtprop_redis_conn_open(&node->messages, addr, &node->addr.name);
+        ngx_rtprop_redis_conn_open(&node->messages, &node->addr,
+                                   node->failures);
     }
+}
+
+
+ngx_int_t
+ngx_rtprop_redis_node_learn(ngx_rtprop_redis_node_t *node,
+    rtprop_redis_host_t *host)
+{
+    u_char                   *p;
+    in_addr_t                 v4;
+    ngx_str_t                 h;
+    ngx_uint_t                v6;
+    struct sockaddr_in6      *sin6;
+    ngx_rtprop_redis_addr_t  *addr;
+
+    addr = &node->addr;
+    h.len = host->host.len;
+    h.data = host->host.data;
+
+    if (h.len == 0 || h.len > NGX_RTPROP_REDIS_HOST) {
+        return NGX_DECLINED;
+    }
+
+    v6 = (ngx_strlchr(h.data, h.data + h.len, ':') != NULL);
+    p = ngx_sprintf(node->text, v6 ? "[%V]:%ui" : "%V:%ui", &h,
+                    (ngx_uint_t) host->port);
+
+    addr->name.data = node->text;
+    addr->name.len = p - node->text;
+    addr->host.data = v6 ? node->text + 1 : node->text;
+    addr->host.len = h.len;
+    addr->port = (in_port_t) host->port;
+    addr->addrs = &node->learned;
+    addr->naddrs = 1;
+
+    ngx_memzero(&node->sockaddr, sizeof(ngx_sockaddr_t));
+    node->learned.name = addr->name;
+    node->learned.sockaddr = &node->sockaddr.sockaddr;
+
+    v4 = ngx_inet_addr(h.data, h.len);
+
+    if (v4 != INADDR_NONE) {
+        node->sockaddr.sockaddr_in.sin_family = AF_INET;
+        node->sockaddr.sockaddr_in.sin_addr.s_addr = v4;
+        node->learned.socklen = sizeof(struct sockaddr_in);
+        ngx_inet_set_port(node->learned.sockaddr, addr->port);
+        return NGX_OK;
+    }
+
+#if (NGX_HAVE_INET6)
+
+    sin6 = &node->sockaddr.sockaddr_in6;
+
+    if (ngx_inet6_addr(h.data, h.len, sin6->sin6_addr.s6_addr) == NGX_OK) {
+        sin6->sin6_family = AF_INET6;
+        node->learned.socklen = sizeof(struct sockaddr_in6);
+        ngx_inet_set_port(node->learned.sockaddr, addr->port);
+        return NGX_OK;
+    }
+
+#endif
+
+    /* a name, for the resolver */
+
+    addr->naddrs = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_rtprop_redis_node_is(ngx_rtprop_redis_node_t *node,
+    rtprop_redis_host_t *host)
+{
+    return node->addr.port == host->port
+           && node->addr.host.len == host->host.len
+           && ngx_memcmp(node->addr.host.data, host->host.data,
+                         host->host.len)
+              == 0;
 }
 
 
@@ -307,14 +315,25 @@ ngx_rtprop_redis_node_refuse(ngx_rtprop_redis_node_t *node)
 
 
 void
+ngx_rtprop_redis_node_leave(ngx_rtprop_redis_node_t *node)
+{
+    if (node->state == NGX_RTPROP_REDIS_NODE_UP) {
+        node->state = NGX_RTPROP_REDIS_NODE_TRYING;
+        ngx_cpystrn((u_char *) node->why, (u_char *) "the master has changed",
+                    NGX_RTPROP_REDIS_WHY);
+    }
+
+    ngx_rtprop_redis_conn_close(&node->commands);
+    ngx_rtprop_redis_conn_close(&node->messages);
+    ngx_rtprop_redis_subs_lost(node);
+    ngx_rtprop_redis_changed(node->redis, node);
+}
+
+
+void
 ngx_rtprop_redis_node_stop(ngx_rtprop_redis_node_t *node)
 {
     node->state = NGX_RTPROP_REDIS_NODE_DOWN;
-
-    if (node->resolving) {
-        ngx_resolve_name_done(node->resolving);
-        node->resolving = NULL;
-    }
 
     if (node->retry.timer_set) {
         ngx_del_timer(&node->retry);

@@ -383,8 +383,8 @@ talk_status(talk_t *talk, ngx_http_request_t *r)
     u_char  *p, text[512];
 
     p = ngx_slprintf(text, text + sizeof(text),
-                     "pid=%P ready=%ui sharded=%ui prefix=%V status=%s", ngx_pid,
-                     ngx_rtprop_redis_ready(talk->redis),
+                     "pid=%P ready=%ui sharded=%ui prefix=%V status=%s",
+                     ngx_pid, ngx_rtprop_redis_ready(talk->redis),
                      ngx_rtprop_redis_sharded(talk->redis),
                      ngx_rtprop_redis_prefix(talk->redis),
                      ngx_rtprop_redis_status(talk->redis));
