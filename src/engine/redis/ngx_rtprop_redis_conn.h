@@ -225,6 +225,14 @@ void ngx_rtprop_redis_conn_written(ngx_rtprop_redis_conn_t *conn,
 void ngx_rtprop_redis_conn_await(ngx_rtprop_redis_conn_t *conn,
     ngx_rtprop_redis_cmd_t *cmd);
 
+/* Handlers of its events, for one another only. */
+void ngx_rtprop_redis_conn_flush(ngx_event_t *ev);
+void ngx_rtprop_redis_conn_read(ngx_event_t *rev);
+void ngx_rtprop_redis_conn_writable(ngx_event_t *wev);
+
+/* A new reader of replies. */
+ngx_int_t ngx_rtprop_redis_conn_reader(ngx_rtprop_redis_conn_t *conn);
+
 /* Sends the login; takes its replies, up to ready() or lost(). */
 ngx_int_t ngx_rtprop_redis_login(ngx_rtprop_redis_conn_t *conn);
 void ngx_rtprop_redis_login_reply(ngx_rtprop_redis_conn_t *conn,
