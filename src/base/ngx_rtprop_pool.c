@@ -36,7 +36,7 @@ ngx_rtprop_pool_get(ngx_rtprop_worker_t *worker)
 void
 ngx_rtprop_pool_put(ngx_rtprop_worker_t *worker, ngx_pool_t *pool)
 {
-    if (worker->npools >= NGX_RTPROP_POOL_SPARE || pool->d.next
+    if (worker->npools == NGX_RTPROP_POOL_SPARE || pool->d.next
         || pool->cleanup)
     {
         ngx_destroy_pool(pool);
