@@ -305,6 +305,28 @@ ngx_rtprop_hub_item_free(ngx_rtprop_hub_item_t *item)
 }
 
 
+/* What the next receiver needs comes to the cache while this one is served. */
+
+static inline void
+ngx_rtprop_hub_ahead(ngx_rtprop_channel_t *ch, ngx_queue_t *q)
+{
+    u_char            *p;
+    ngx_rtprop_sub_t  *sub;
+
+    if (q != ngx_queue_sentinel(&ch->subs)) {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+        p = (u_char *) sub->session;
+
+        __builtin_prefetch(ngx_queue_next(q));
+        __builtin_prefetch(p);
+
+        for (p += 192; p < (u_char *) sub->session + 512; p += 64) {
+            __builtin_prefetch(p);
+        }
+    }
+}
+
+
 static void
 ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch)
 {
@@ -341,6 +363,8 @@ ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch)
     {
         sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
         s = sub->session;
+
+        ngx_rtprop_hub_ahead(ch, ngx_queue_next(q));
 
         if (sub->pending || s->state != NGX_RTPROP_SESSION_OPEN) {
             continue;
