@@ -71,6 +71,7 @@ ngx_rtprop_block_init(ngx_rtprop_zone_t *zone)
     page->pages = sh->npages;
 
     sh->runs = 1;
+    sh->free = sh->npages;
 }
 
 
@@ -159,6 +160,9 @@ ngx_rtprop_page_alloc(ngx_rtprop_zone_t *zone, uint32_t n)
         return 0;
     }
 
+    ngx_rtprop_zone_log_field(zone, &sh->free);
+    sh->free -= n;
+
     left = ngx_rtprop_page(zone, run)->pages - n;
     first = run + left;
 
@@ -188,6 +192,9 @@ ngx_rtprop_page_free(ngx_rtprop_zone_t *zone, uint32_t first, uint32_t n)
 
     sh = zone->sh;
     after = first + n;
+
+    ngx_rtprop_zone_log_field(zone, &sh->free);
+    sh->free += n;
 
     if (first > 1) {
         page = ngx_rtprop_page(zone, first - 1);

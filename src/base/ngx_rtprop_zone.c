@@ -273,3 +273,10 @@ ngx_rtprop_zone_usage(ngx_rtprop_zone_t *zone, size_t *used, size_t *total)
     *used = zone->sh->used;
     *total = (size_t) zone->sh->npages * NGX_RTPROP_PAGE;
 }
+
+
+size_t
+ngx_rtprop_zone_spare(ngx_rtprop_zone_t *zone)
+{
+    return (size_t) zone->sh->free * NGX_RTPROP_PAGE;
+}

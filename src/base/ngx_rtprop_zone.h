@@ -183,6 +183,9 @@ int64_t ngx_rtprop_zone_clock(void);
 void ngx_rtprop_zone_usage(ngx_rtprop_zone_t *zone, size_t *used,
     size_t *total);
 
+/* Octets in pages of which nothing is in use. */
+size_t ngx_rtprop_zone_spare(ngx_rtprop_zone_t *zone);
+
 
 /*
  * What is in the zone, laid out as in memory: for the parts in base/ and for

@@ -14,7 +14,7 @@
 
 
 #define NGX_RTPROP_ZONE_MAGIC     0x72747a31       /* "rtz1" */
-#define NGX_RTPROP_ZONE_LAYOUT    1
+#define NGX_RTPROP_ZONE_LAYOUT    2
 
 #define NGX_RTPROP_PAGE           8192
 #define NGX_RTPROP_PAGE_SHIFT     13
@@ -67,7 +67,8 @@ struct ngx_rtprop_zone_sh_s {
     uint32_t           runs;       /* first run of free pages */
     uint32_t           partial[NGX_RTPROP_CLASSES];    /* with free blocks */
     uint32_t           root[NGX_RTPROP_ROOTS];
-    uint32_t           pad2[4];
+    uint32_t           free;       /* pages in the runs of free ones */
+    uint32_t           pad2[3];
 
     ngx_atomic_t       gone;       /* a worker left: look at the slots now */
     int32_t            fds[NGX_RTPROP_SLOTS];

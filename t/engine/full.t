@@ -60,17 +60,34 @@ is($res->{lines}[1], 'event long x 1 60000 0', 'and is whole');
 # ---- nothing is left to give
 
 $res = $ops->call(0, fill => set => 'all', n => 20000);
+my $members = $res->{done};
 cmp_ok($res->{done}, '>', 4000, 'members until the zone is full');
 cmp_ok($res->{done}, '<', 20000, 'then they are refused');
-is($ops->call(0, publish => channel => 'new', type => 'x',
-              payload => '1' x 900)->{rc}, BUSY, 'so are events');
 is($ops->call(0, put => key => 'doc2', value => '1' x 900)->{rc}, BUSY,
-   'and documents');
-is($ops->call(1, counter => name => 'n' x 600, delta => 1)->{rc}, BUSY,
-   'and counters');
-is($ops->call(1, members => set => 'all', limit => 1)->{users}, $res->{done},
+   'so are new documents');
+
+
+# ---- what must go on has its reserve
+
+my %bad;
+for my $n (1 .. 500) {
+    $res = $ops->call(0, publish => channel => 'on' . $n % 20, type => 'x',
+                      payload => '1' x (300 + $n % 3 * 300));
+    $bad{"event $res->{rc}"}++ if $res->{rc} != OK;
+}
+is_deeply(\%bad, {}, 'events go on');
+$res = $ops->call(0, put => key => 'small', value => '1' x 90);
+is($res->{rc}, BUSY, 'their room is nothing for documents');
+$res = $ops->call(0, get => key => 'doc');
+is($ops->call(0, put => key => 'doc', version => $res->{version},
+              value => 'x' x 20000)->{rc}, OK, 'a document shrinks');
+is($ops->call(0, put => key => 'doc2', value => '1' x 900)->{rc}, OK,
+   'and leaves room to others');
+is($ops->call(1, counter => name => 'n' x 600, delta => 1)->{rc}, OK,
+   'counters go on');
+is($ops->call(1, members => set => 'all', limit => 1)->{users}, $members,
    'who was admitted is there');
-is(length $ops->call(1, get => key => 'doc')->{value}, 60000,
+is(length $ops->call(1, get => key => 'doc')->{value}, 20000,
    'documents stay');
 like($ops->call(1, 'check')->{body}, qr/^ok /m, 'the zone is whole');
 is($ops->call(0, rate => user => 'u', class => 2, rate => 1000,
@@ -92,7 +109,7 @@ is(scalar(grep { /is full/ } split /\n/, $ops->nginx->log) <= 4, 1,
 # ---- many users of a dead worker
 
 $ops->call(0, 'seen');
-my $count = $res->{done};
+my $count = $members;
 $ops->kill(0);
 ok($ops->wait_for(sub {
     $ops->call(0, members => set => 'all', limit => 1)->{users} == 0;

@@ -8,8 +8,8 @@
 
 
 #define NGX_RTPROP_SHM_TICK        1000    /* ms */
-#define NGX_RTPROP_SHM_FULL        10      /* s, between two lines in the log */
 #define NGX_RTPROP_SHM_EVICTIONS   256     /* tries to make room */
+#define NGX_RTPROP_SHM_RESERVE     (1024 * 1024)
 #define NGX_RTPROP_SHM_RING_MIN    (64 * 1024)
 #define NGX_RTPROP_SHM_RING_MAX    (16 * 1024 * 1024)
 #define NGX_RTPROP_SHM_BUCKETS_MIN 1024
@@ -101,6 +101,7 @@ ngx_rtprop_shm_open(ngx_rtprop_shm_t *shm)
 
     ngx_rtprop_zone_usage(shm->zone, &used, &total);
     shm->out_max = total / 8;
+    shm->reserve = ngx_min(total / 16, NGX_RTPROP_SHM_RESERVE);
 
     return NGX_OK;
 }
@@ -251,6 +252,8 @@ ngx_rtprop_shm_transact(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_step_pt step,
     ngx_rtprop_zone_lock(shm->zone);
 
     for (i = 0; /* void */ ; i++) {
+        shm->spare = ngx_rtprop_zone_spare(shm->zone);
+
         rc = step(shm, data);
 
         if (rc != NGX_BUSY && rc != NGX_ERROR) {
@@ -293,15 +296,19 @@ ngx_rtprop_shm_transact(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_step_pt step,
 static void
 ngx_rtprop_shm_full(ngx_rtprop_shm_t *shm)
 {
+    int64_t  now;
+
+    now = ngx_rtprop_zone_clock();
+
     ngx_rtprop_shm_bump(shm, NGX_RTPROP_SHM_STAT_FULL, 1);
 
-    shm->root->full = ngx_time();
+    shm->root->full = now;
 
-    if (ngx_time() - shm->full < NGX_RTPROP_SHM_FULL) {
+    if (shm->full && now - shm->full < NGX_RTPROP_SHM_FULL) {
         return;
     }
 
-    shm->full = ngx_time();
+    shm->full = now;
 
     ngx_log_error(NGX_LOG_WARN, shm->worker->log, 0,
                   "rtprop: the zone is full");
@@ -380,7 +387,7 @@ ngx_rtprop_shm_status(ngx_rtprop_engine_t *e)
 {
     ngx_rtprop_shm_t *shm = e->data;
 
-    return ngx_time() - shm->root->full < NGX_RTPROP_SHM_FULL ? "full" : "ok";
+    return ngx_rtprop_shm_pressed(shm) ? "full" : "ok";
 }
 
 

@@ -195,7 +195,7 @@ typedef struct {
     /* octets since the ring began; see ngx_rtprop_shm_ipc.c */
     uint64_t                  ring_size;
     uint64_t                  written;
-    volatile int64_t          full;        /* s: when room was last missing */
+    volatile int64_t          full;        /* ms, monotonic; 0: never */
     u_char                    pad[56];
     volatile uint64_t         head;
     volatile uint64_t         reserved;
@@ -205,6 +205,7 @@ typedef struct {
     ngx_rtprop_shm_list_t     bare;        /* with nothing; newest first */
     uint64_t                  channels;
     uint64_t                  events;
+    uint64_t                  octets;      /* of their records */
 
     volatile int64_t          next_due;    /* ms; 0: no job */
     uint64_t                  jobs;
@@ -239,6 +240,7 @@ typedef struct {
     u_char                   *out;         /* records to be published */
     size_t                    out_size;
     size_t                    out_max;
+    size_t                    reserve;     /* octets, see _shm_admit() */
     ngx_rtprop_shm_out_t      outs[NGX_RTPROP_SHM_EVENTS];
 
     u_char                   *in;          /* what was copied from the ring */
@@ -251,9 +253,10 @@ typedef struct {
     ngx_event_t               tick;
     ngx_event_t               due;
 
+    size_t                    spare;       /* octets, before that step */
     ngx_uint_t                written;     /* events, in the step under way */
     const char               *error;       /* of the step, to be logged */
-    time_t                    full;        /* when that was logged */
+    int64_t                   full;        /* when that was logged, same */
     unsigned                  refused:1;   /* no room will help */
 } ngx_rtprop_shm_t;
 
@@ -267,6 +270,21 @@ ngx_int_t ngx_rtprop_shm_transact(ngx_rtprop_shm_t *shm,
 
 /* After a step that wrote n events: they will be delivered, here and there. */
 void ngx_rtprop_shm_published(ngx_rtprop_shm_t *shm, ngx_uint_t n);
+
+#define NGX_RTPROP_SHM_FULL   10000   /* ms, between lines in the log, too */
+
+/* Room was missing a moment ago. */
+
+static inline ngx_uint_t
+ngx_rtprop_shm_pressed(ngx_rtprop_shm_t *shm)
+{
+    int64_t  full;
+
+    full = shm->root->full;
+
+    return full && ngx_rtprop_zone_clock() - full < NGX_RTPROP_SHM_FULL;
+}
+
 
 /* New jobs and leases are for others. */
 ngx_uint_t ngx_rtprop_shm_draining(ngx_rtprop_shm_t *shm);
@@ -432,6 +450,13 @@ ngx_int_t ngx_rtprop_shm_carry_step(ngx_rtprop_shm_t *shm, void *data);
 
 /* Frees some of the oldest history; locked.  0: there is nothing left. */
 ngx_uint_t ngx_rtprop_shm_evict(ngx_rtprop_shm_t *shm);
+
+/*
+ * At the end of a step that made something new, a document or a member, which
+ * leaves the last pages (shm->reserve) to events, changes of documents, leases
+ * and jobs.  NGX_BUSY (shm->refused): it took one of these pages.
+ */
+ngx_int_t ngx_rtprop_shm_admit(ngx_rtprop_shm_t *shm);
 
 /* Takes a channel out if nobody needs it, committed; locked. */
 void ngx_rtprop_shm_channel_drop(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref);

@@ -61,6 +61,25 @@ ngx_rtprop_shm_evict(ngx_rtprop_shm_t *shm)
 }
 
 
+/* What history holds gives way to what has the reserve. */
+
+ngx_int_t
+ngx_rtprop_shm_admit(ngx_rtprop_shm_t *shm)
+{
+    size_t  spare;
+
+    spare = ngx_rtprop_zone_spare(shm->zone);
+
+    if (spare == shm->spare || spare + shm->root->octets >= shm->reserve) {
+        return NGX_OK;
+    }
+
+    shm->refused = 1;
+
+    return NGX_BUSY;
+}
+
+
 /* The least recently used one, or one of the next that is much bigger. */
 
 static ngx_rtprop_ref_t
@@ -163,10 +182,15 @@ ngx_rtprop_shm_sweep(ngx_rtprop_shm_t *shm)
 
     ngx_rtprop_zone_unlock(shm->zone);
 
-    for (left = (root->mask + 1) / NGX_RTPROP_SHM_SWEEP_PARTS;
-         left;
-         left -= n)
-    {
+    /* where room is missing, what is over is looked for everywhere */
+
+    left = root->mask + 1;
+
+    if (!ngx_rtprop_shm_pressed(shm)) {
+        left /= NGX_RTPROP_SHM_SWEEP_PARTS;
+    }
+
+    for ( /* void */ ; left; left -= n) {
         n = ngx_min(left, NGX_RTPROP_SHM_SWEEP_SLICE);
 
         ngx_rtprop_zone_lock(shm->zone);

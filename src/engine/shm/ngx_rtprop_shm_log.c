@@ -217,8 +217,9 @@ ngx_rtprop_shm_log_keep(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref,
         ngx_rtprop_shm_channel_enter(shm, ref);
     }
 
-    ngx_rtprop_shm_log(shm, &root->events, 8);
+    ngx_rtprop_shm_log(shm, &root->events, 16);
     root->events++;
+    root->octets += rec->size;
 
     return NGX_OK;
 }
@@ -373,6 +374,7 @@ ngx_rtprop_shm_channel(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_key_t *key)
 void
 ngx_rtprop_shm_log_shift(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
 {
+    uint32_t                   size;
     ngx_rtprop_ref_t           event;
     ngx_rtprop_shm_root_t     *root;
     ngx_rtprop_shm_channel_t  *ch;
@@ -388,16 +390,17 @@ ngx_rtprop_shm_log_shift(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
     }
 
     ngx_rtprop_shm_log(shm, &ch->count, 8);
+    ngx_rtprop_shm_log(shm, &root->events, 16);
 
-    ch->bytes -= ngx_rtprop_shm_event_record(shm, event)->size;
+    size = ngx_rtprop_shm_event_record(shm, event)->size;
+    ch->bytes -= size;
+    root->octets -= size;
+    root->events--;
     ch->count--;
 
     if (ch->count == 0) {
         ngx_rtprop_shm_channel_enter(shm, ref);
     }
-
-    ngx_rtprop_shm_log(shm, &root->events, 8);
-    root->events--;
 
     ngx_rtprop_zone_chain_free(shm->zone, event);
 }

@@ -198,7 +198,9 @@ ngx_rtprop_shm_presence_add_step(ngx_rtprop_shm_t *shm, void *data)
         return NGX_DECLINED;
     }
 
-    if (ngx_rtprop_shm_session_make(shm, ref, op) == 0) {
+    if (ngx_rtprop_shm_session_make(shm, ref, op) == 0
+        || (op->changed && ngx_rtprop_shm_admit(shm) != NGX_OK))
+    {
         return NGX_BUSY;
     }
 

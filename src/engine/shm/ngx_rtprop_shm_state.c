@@ -201,6 +201,7 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
     uint64_t version)
 {
     ngx_int_t               rc;
+    ngx_uint_t              made;
     ngx_rtprop_ref_t        text, old;
     ngx_rtprop_state_t     *op;
     ngx_rtprop_shm_item_t  *item;
@@ -212,11 +213,15 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
         text = ngx_rtprop_zone_chain_alloc(shm->zone, 0, op->value.data,
                                            op->value.len);
 
-        if (text && ref == 0) {
+        made = (ref == 0);
+
+        if (text && made) {
             ref = ngx_rtprop_shm_insert(shm, &document->key);
         }
 
-        if (text == 0 || ref == 0) {
+        if (text == 0 || ref == 0
+            || (made && ngx_rtprop_shm_admit(shm) != NGX_OK))
+        {
             return NGX_BUSY;
         }
     }

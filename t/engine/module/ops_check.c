@@ -30,6 +30,7 @@ typedef struct {
     uint64_t                channels;
     uint64_t                listed;    /* of them, in some list */
     uint64_t                events;
+    uint64_t                octets;
     uint64_t                jobs;
     uint64_t                sessions;
     uint64_t                subs;
@@ -111,6 +112,7 @@ check_channel(check_t *c, ngx_rtprop_shm_channel_t *ch)
     c->channels++;
     c->listed += (count || ch->subs == 0);
     c->events += count;
+    c->octets += bytes;
 }
 
 
@@ -380,13 +382,14 @@ check_others(check_t *c)
 static void
 check_pages(check_t *c)
 {
-    uint32_t               n, free;
+    uint32_t               n, free, pages;
     ngx_rtprop_page_t     *page, *table;
     ngx_rtprop_zone_sh_t  *sh;
 
     sh = c->shm->zone->sh;
     table = (ngx_rtprop_page_t *) (c->shm->zone->base + sh->table);
     free = 0;
+    pages = 0;
 
     for (n = 1; n <= sh->npages; /* void */ ) {
         page = &table[n - 1];
@@ -406,6 +409,7 @@ check_pages(check_t *c)
 
         if (page->type == NGX_RTPROP_PAGE_FREE) {
             check_that(c, !free);
+            pages += page->pages;
             check_that(c, table[n + page->pages - 2].pages == page->pages);
             free = 1;
 
@@ -416,6 +420,8 @@ check_pages(check_t *c)
 
         n += page->pages;
     }
+
+    check_that(c, pages == sh->free);
 }
 
 
@@ -446,6 +452,7 @@ ops_check(ops_answer_t *a)
 
     check_that(&c, c.channels == c.root->channels);
     check_that(&c, c.events == c.root->events);
+    check_that(&c, c.octets == c.root->octets);
     check_that(&c, check_list(&c, &c.root->kept,
                               offsetof(ngx_rtprop_shm_channel_t, link))
                    + check_list(&c, &c.root->bare,
