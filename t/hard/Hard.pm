@@ -26,6 +26,16 @@ package Hard;
 use strict;
 use warnings;
 
+# as many files as may be had, for us and for nginx
+BEGIN {
+    if (!$ENV{RTPROP_FILES}) {
+        $ENV{RTPROP_FILES} = 1;
+        exec 'sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh', $^X,
+             '-It/lib', $0;
+        die "exec: $!\n";
+    }
+}
+
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use Fcntl ();
