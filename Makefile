@@ -16,6 +16,7 @@ MINUTES  ?= 10
 SEED     ?= $(shell date +%s)
 SCENARIOS ?=
 DESTDIR  ?=
+CONNINFO ?=
 NGX_FLAGS ?= --with-http_ssl_module --with-http_v2_module \
              --with-http_auth_request_module --with-http_realip_module \
              --with-http_stub_status_module --with-threads --with-debug
@@ -62,13 +63,14 @@ CC_PKG  := $(firstword $(CC)):$(if $(findstring clang,$(CC)),clang,gcc)
 ifneq ($(findstring clang,$(CC)),)
 SAN_PKG := libclang-rt-14-dev
 endif
-PKGS    := $(CC_PKG) libc6-dev libjansson-dev libhiredis-dev libssl-dev \
-           libpcre2-dev zlib1g-dev $(if $(NGINX_SRC),,nginx nginx-dev)
+PKGS    := $(CC_PKG) libc6-dev libjansson-dev libhiredis-dev libpq-dev \
+           libssl-dev libpcre2-dev zlib1g-dev $(if $(NGINX_SRC),,nginx nginx-dev)
 UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
            libpcre2-dev zlib1g-dev perl
 TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
            chromium:chromium node:nodejs npm:npm promtool:prometheus \
-           redis-server:redis-server
+           redis-server:redis-server \
+           postgresql:postgresql
 
 LINT_PKGS := perl cppcheck clang-tidy:clang-tidy
 FUZZ_PKGS := clang:clang libclang-rt-14-dev perl $(PKGS)
@@ -144,6 +146,10 @@ chaos: module  ## kill, cut and reload under load for MINUTES of each run
 	@CHAOS_SECONDS=$$(( $(MINUTES) * 60 )) CHAOS_SEED=$(SEED) \
 	    prove -It/lib -v t/chaos
 
+migrate:  ## apply sql/ to the database of CONNINFO, by psql
+	@tools/need.sh psql:postgresql-client
+	@tools/migrate.sh '$(CONNINFO)'
+
 deb:  ## build the Debian package into build/, as an ordinary user
 	@tools/deb.sh '$(OUT)' '$(JOBS)'
 
@@ -169,6 +175,7 @@ help:  ## show this list
 	@echo "  SCENARIOS='fan echo8'  only these of \"make bench\""
 	@echo "  FUZZ_SECONDS=60   of each target of \"make fuzz\""
 	@echo "  MINUTES=10        of each run of \"make chaos\"; SEED=n repeats one"
+	@echo "  CONNINFO='host=db dbname=site'  of \"make migrate\""
 	@echo "  PORT=8080         of the demo page; the next free one if taken"
 	@echo "  BUILD=build       where everything is written"
 	@echo "  V=1               show the compiler's command lines"
@@ -183,6 +190,7 @@ $(OUT)/inputs: FORCE
 	       '$(if $(NGINX_SRC),$(NGX_FLAGS))'; \
 	   find . -maxdepth 1 -name '*.c'; \
 	   find src -name '*.[ch]' -o -name config | LC_ALL=C sort; \
+	   cat sql/[0-9]*.sql; \
 	 } > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
@@ -257,6 +265,6 @@ need-build:
 FORCE:
 
 .PHONY: module run stop test unit asan sanitized valgrind memcheck \
-        conformance bench hard load style fuzz deb deb-test install clean \
-        help unit-programs fuzz-programs need-build \
+        conformance bench hard load style fuzz migrate deb deb-test install \
+        clean help unit-programs fuzz-programs need-build \
         FORCE

@@ -11,7 +11,7 @@
  *   postconfiguration   freezes the tables; adds the zone
  *   init_module         what workers inherit (eventfds)
  *   init_process        the worker struct: zone slot, counters, connections,
- *                       sessions, hub, engine, in this order
+ *                       sessions, store, hub, engine, in this order
  *   exit_process        gives the slot back
  */
 
@@ -25,6 +25,7 @@
 #include "session/ngx_rtprop_session.h"
 #include "hub/ngx_rtprop_hub.h"
 #include "engine/redis/ngx_rtprop_redis.h"
+#include "store/ngx_rtprop_store.h"
 #include "http/ngx_rtprop_http.h"
 #include <openssl/rand.h>
 
@@ -124,6 +125,20 @@ static ngx_command_t  ngx_rtprop_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_rtprop_main_conf_t, presence_lease),
       &ngx_rtprop_lease_range },
+
+    { ngx_string("rtprop_postgres"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_rtprop_store_postgres,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rtprop_query"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_rtprop_store_query,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("rtprop_history"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -323,6 +338,7 @@ ngx_rtprop_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_engine_shm_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_engine_redis_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_redis_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_store_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_http_preconfiguration(cf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -401,7 +417,8 @@ ngx_rtprop_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&rmcf->observers, cf->pool, 8, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->protocols, cf->pool, 8, sizeof(void *))
-           != NGX_OK)
+           != NGX_OK
+        || ngx_rtprop_store_create_conf(cf, rmcf) != NGX_OK)
     {
         return NULL;
     }
@@ -668,6 +685,7 @@ ngx_rtprop_init_process(ngx_cycle_t *cycle)
         || ngx_rtprop_stat_init_worker(worker) != NGX_OK
         || ngx_rtprop_ws_init_worker(worker) != NGX_OK
         || ngx_rtprop_session_init_worker(worker) != NGX_OK
+        || ngx_rtprop_store_init_worker(worker) != NGX_OK
         || ngx_rtprop_hub_init_worker(worker) != NGX_OK)
     {
         return NGX_ERROR;
@@ -685,6 +703,7 @@ ngx_rtprop_exit_process(ngx_cycle_t *cycle)
     rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_rtprop_module);
 
     if (rmcf && rmcf->worker) {
+        ngx_rtprop_store_exit_worker(rmcf->worker);
         ngx_rtprop_session_exit_worker(rmcf->worker);
         ngx_rtprop_ws_exit_worker(rmcf->worker);
         ngx_rtprop_hub_exit_worker(rmcf->worker);

@@ -3,12 +3,14 @@
  */
 
 #include "http/ngx_rtprop_http.h"
+#include "store/ngx_rtprop_store.h"
 
 
 static json_t *ngx_rtprop_http_health(ngx_rtprop_worker_t *worker,
     const char *status);
 static const char *ngx_rtprop_http_health_status(ngx_rtprop_worker_t *worker,
     ngx_uint_t *code);
+static json_t *ngx_rtprop_http_health_store(ngx_rtprop_worker_t *worker);
 
 
 ngx_int_t
@@ -58,6 +60,10 @@ ngx_rtprop_http_health_status(ngx_rtprop_worker_t *worker, ngx_uint_t *code)
     *code = NGX_HTTP_OK;
     status = worker->engine->status(worker->engine);
 
+    if (ngx_strcmp(status, "ok") == 0 && worker->store) {
+        status = ngx_rtprop_store_status(worker->store);
+    }
+
     return ngx_strcmp(status, "ok") == 0 ? "ok" : "degraded";
 }
 
@@ -74,13 +80,13 @@ ngx_rtprop_http_health(ngx_rtprop_worker_t *worker, const char *status)
 
     engine = worker->engine;
 
-    return json_pack("{s:s, s:{s:s%, s:s}, s:n, s:I, s:{s:I, s:I}, s:I, s:I,"
+    return json_pack("{s:s, s:{s:s%, s:s}, s:o, s:I, s:{s:I, s:I}, s:I, s:I,"
                      " s:s}",
                      "status", status,
                      "engine",
                      "name", (char *) engine->name.data, engine->name.len,
                      "status", engine->status(engine),
-                     "store",
+                     "store", ngx_rtprop_http_health_store(worker),
                      "connections", (json_int_t) ngx_rtprop_http_stat(worker,
                                                 "rtprop_connections_active"),
                      "worker",
@@ -89,4 +95,21 @@ ngx_rtprop_http_health(ngx_rtprop_worker_t *worker, const char *status)
                      "workers", (json_int_t) ngx_rtprop_http_workers(worker),
                      "uptime", (json_int_t) ngx_rtprop_http_uptime(worker),
                      "version", NGX_RTPROP_VERSION);
+}
+
+
+/* null without rtprop_postgres */
+
+static json_t *
+ngx_rtprop_http_health_store(ngx_rtprop_worker_t *worker)
+{
+    if (worker->store == NULL) {
+        return json_null();
+    }
+
+    return json_pack("{s:s, s:s, s:I}", "name", "postgres",
+                     "status", ngx_rtprop_store_status(worker->store),
+                     "queue",
+                     (json_int_t) ngx_rtprop_http_stat(worker,
+                                                       "rtprop_store_queue"));
 }

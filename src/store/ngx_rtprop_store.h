@@ -219,11 +219,12 @@ ngx_uint_t ngx_rtprop_store_up(ngx_rtprop_store_t *store);
 /* Whether there is an rtprop_postgres; known from postconfiguration on. */
 ngx_uint_t ngx_rtprop_store_configured(ngx_rtprop_main_conf_t *rmcf);
 
-/* Registers counters and the store's conf; the core's preconfiguration. */
-ngx_int_t ngx_rtprop_store_preconfiguration(ngx_conf_t *cf);
+/* Makes rmcf->store; called when rmcf is made. */
+ngx_int_t ngx_rtprop_store_create_conf(ngx_conf_t *cf,
+    ngx_rtprop_main_conf_t *rmcf);
 
-/* Checks what was configured; the core's postconfiguration. */
-ngx_int_t ngx_rtprop_store_postconfiguration(ngx_conf_t *cf);
+/* Registers counters; called by the core's preconfiguration. */
+ngx_int_t ngx_rtprop_store_preconfiguration(ngx_conf_t *cf);
 
 /* Makes worker->store, NULL without rtprop_postgres; starts to connect. */
 ngx_int_t ngx_rtprop_store_init_worker(ngx_rtprop_worker_t *worker);

@@ -1,0 +1,48 @@
+#!/bin/sh
+
+# Applies the migrations of sql/ that a database does not have yet, by psql:
+#
+#   tools/migrate.sh CONNINFO      as libpq reads it; "" for the environment's
+#
+# All in one transaction, under the lock that rtprop_postgres' migrate=on takes
+# (NGX_RTPROP_MIGRATE_LOCK).  The role becomes the owner of the schema.
+
+set -e
+
+dir=$(cd "$(dirname "$0")/../sql" && pwd)
+
+{
+    cat << 'END'
+\set ON_ERROR_STOP on
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SELECT pg_advisory_xact_lock(7382059118) \g /dev/null
+SELECT to_regclass('rtprop.migration') IS NOT NULL AS known \gset
+\set version 0
+\if :known
+SELECT coalesce(max(version), 0) AS version FROM rtprop.migration \gset
+\endif
+END
+
+    for file in "$dir"/[0-9][0-9][0-9]_*.sql; do
+        name=$(basename "$file" .sql)
+        number=$(printf %s "${name%%_*}" | sed 's/^0*//')
+        breaking=false
+
+        if [ "$(head -n 1 "$file")" = "-- breaking" ]; then
+            breaking=true
+        fi
+
+        cat << END
+SELECT :version < $number AS todo \\gset
+\\if :todo
+\\echo '$name'
+\\i '$file'
+INSERT INTO rtprop.migration (version, name, breaking)
+VALUES ($number, '${name#*_}', $breaking);
+\\endif
+END
+    done
+
+    echo 'COMMIT;'
+} | psql -Xqw -d "$1" -f -
