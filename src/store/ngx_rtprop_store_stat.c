@@ -22,8 +22,7 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_store_stats[] = {
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
     { ngx_string("rtprop_store_resent_total"),
-      ngx_string("Units of work that were sent again, after an error of "
-                 "another one of their batch or a lost connection."),
+      ngx_string("Units of work sent again, after an error or a loss."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
     { ngx_string("rtprop_store_refused_total"),
@@ -35,8 +34,7 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_store_stats[] = {
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
     { ngx_string("rtprop_store_failed_total"),
-      ngx_string("Units of work that ended since the database was away, "
-                 "too slow, or a query unusable."),
+      ngx_string("Units of work that the database did not answer in time."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
     { ngx_string("rtprop_store_connects_total"),
@@ -64,8 +62,7 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_store_stats[] = {
       NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },
 
     { ngx_string("rtprop_store_queries_unusable"),
-      ngx_string("Named queries that the database did not accept, by "
-                 "connection."),
+      ngx_string("Named queries that the database does not accept."),
       NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },
 
     { ngx_null_string, ngx_null_string, 0, ngx_null_string, 0 }

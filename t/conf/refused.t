@@ -21,6 +21,7 @@ my %directive = (
     rtprop_redis            => ['redis://127.0.0.1/1 prefix=a:',
                                 'unix:/run/redis.sock', undef, 'http'],
     rtprop_presence_lease   => ['5s', '6s', '5s 5s', 'http'],
+    rtprop_postgres         => ['dbname=a queue=5', 'dbname=b', undef, 'http'],
     rtprop_history          => ['messages=5', 'age=1h', undef, 'http'],
     rtprop_drain            => ['5s', '6s', '5s 5s', 'http'],
     rtprop_log              => ['logs/a', 'off', 'a b', 'http'],
@@ -116,7 +117,9 @@ for my $name (sort keys %directive) {
 my $source = RTProp::Nginx::slurp(RTProp::Nginx::top()
                                   . '/ngx_rtprop_module.c');
 my @known = $source =~ /\{ ngx_string\("(rtprop\w*)"\),\s*NGX_\w*CONF/g;
-is_deeply([sort keys %directive], [sort @known], 'each directive is here');
+# queries are replaced in t/store/conf.t
+is_deeply([sort keys %directive], [sort grep { $_ ne 'rtprop_query' } @known],
+          'each directive is here');
 
 
 # words

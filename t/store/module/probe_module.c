@@ -430,7 +430,12 @@ probe_hear(const char *what, ngx_str_t *a, ngx_str_t *b)
 }
 
 
-static void probe_up(void *data) { probe_hear("up", NULL, NULL); }
+static void
+probe_up(void *data)
+{
+    probe_hear("up", NULL, NULL);
+}
+
 
 static void
 probe_down(void *data, const char *why)
@@ -442,11 +447,13 @@ probe_down(void *data, const char *why)
     probe_hear("down", &text, NULL);
 }
 
+
 static void
 probe_listening(void *data, ngx_str_t *channel)
 {
     probe_hear("listening", channel, NULL);
 }
+
 
 static void
 probe_notify(void *data, ngx_str_t *channel, ngx_str_t *payload)
