@@ -12,6 +12,11 @@
 #define NGX_RTPROP_HUB_BUCKETS  1024
 
 
+/* One is in every idle connection for each channel that it has joined. */
+
+typedef char  ngx_rtprop_sub_size_t[sizeof(ngx_rtprop_sub_t) <= 72 ? 1 : -1];
+
+
 static uint32_t ngx_rtprop_hub_hash(ngx_rtprop_hub_t *hub, ngx_str_t *name);
 static void ngx_rtprop_hub_grow(ngx_rtprop_hub_t *hub);
 

@@ -228,12 +228,12 @@ ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
     }
 
     sub = ngx_rtprop_hub_sub(hub, s, &o->history.channel);
-    s->own.placed = 1;
+    s->placed = 1;
 
     /* with the engine away the session opens all the same, without a place */
 
     if (op->rc == NGX_OK) {
-        s->own.counted = o->history.subscribe;
+        s->counted = o->history.subscribe;
         s->own.epoch = o->history.epoch;
         s->own.offset = o->history.offset;
         s->own.start = o->history.offset;
@@ -288,8 +288,8 @@ ngx_rtprop_hub_user_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s)
 
     ngx_rtprop_hub_user_remove(hub, s);
 
-    if (s->own.counted) {
-        s->own.counted = 0;
+    if (s->counted) {
+        s->counted = 0;
 
         id = ngx_rtprop_user_id(s->user);
         name.data = buf;
@@ -388,7 +388,7 @@ ngx_rtprop_hub_user_attach(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
         return;
     }
 
-    sub->pending = !s->own.placed;
+    sub->pending = !s->placed;
     sub->offset = (s->own.epoch == ch->epoch) ? s->own.offset : ch->offset;
 }
 
@@ -405,13 +405,13 @@ ngx_rtprop_hub_user_anew(ngx_rtprop_hub_t *hub, ngx_str_t *name,
     }
 
     for (s = *ngx_rtprop_hub_user_bucket(hub, &id); s; s = s->own.next) {
-        if (ngx_rtprop_hub_is_user(&id, s) && s->own.placed && s->own.offset) {
+        if (ngx_rtprop_hub_is_user(&id, s) && s->placed && s->own.offset) {
             return 0;
         }
     }
 
     for (s = *ngx_rtprop_hub_user_bucket(hub, &id); s; s = s->own.next) {
-        if (ngx_rtprop_hub_is_user(&id, s) && s->own.placed) {
+        if (ngx_rtprop_hub_is_user(&id, s) && s->placed) {
             s->own.epoch = epoch;
         }
     }

@@ -13,6 +13,9 @@
 
 
 static void ngx_rtprop_session_cleanup(void *data);
+static void ngx_rtprop_session_user_keep(ngx_rtprop_session_t *s);
+static void ngx_rtprop_session_user(ngx_rtprop_session_t *s,
+    rtprop_identity_t *user, ngx_uint_t pooled);
 static ngx_int_t ngx_rtprop_session_expiry(ngx_rtprop_session_t *s);
 static void ngx_rtprop_session_expiry_handler(ngx_event_t *ev);
 static void ngx_rtprop_sessions_drain_handler(ngx_event_t *ev);
@@ -73,7 +76,7 @@ ngx_rtprop_session_init(ngx_rtprop_worker_t *worker, ngx_rtprop_session_t *s)
 {
     ngx_pool_cleanup_t  *cln;
 
-    cln = ngx_pool_cleanup_add(s->pool, 0);
+    cln = ngx_pool_cleanup_add(s->connection->pool, 0);
 
     if (cln == NULL) {
         rtprop_identity_free(s->user);
@@ -83,6 +86,8 @@ ngx_rtprop_session_init(ngx_rtprop_worker_t *worker, ngx_rtprop_session_t *s)
 
     cln->handler = ngx_rtprop_session_cleanup;
     cln->data = s;
+
+    ngx_rtprop_session_user_keep(s);
 
     s->worker = worker;
     s->variant = s->protocol->base + s->protocol->variant(s->conf);
@@ -109,7 +114,45 @@ ngx_rtprop_session_cleanup(void *data)
         ngx_free(s->expiry);
     }
 
-    rtprop_identity_free(s->user);
+    ngx_rtprop_session_user(s, NULL, 0);
+}
+
+
+/* What is left of the connection's pool is enough for most identities. */
+
+static void
+ngx_rtprop_session_user_keep(ngx_rtprop_session_t *s)
+{
+    size_t              size;
+    ngx_pool_t         *pool;
+    rtprop_identity_t  *user;
+
+    pool = s->connection->pool;
+    size = rtprop_identity_size(s->user);
+
+    if ((size_t) (pool->d.end - pool->d.last) < size + NGX_ALIGNMENT) {
+        return;
+    }
+
+    user = ngx_palloc(pool, size);
+
+    if (user) {
+        ngx_memcpy(user, s->user, size);
+        ngx_rtprop_session_user(s, user, 1);
+    }
+}
+
+
+static void
+ngx_rtprop_session_user(ngx_rtprop_session_t *s, rtprop_identity_t *user,
+    ngx_uint_t pooled)
+{
+    if (!s->pooled) {
+        rtprop_identity_free(s->user);
+    }
+
+    s->user = user;
+    s->pooled = pooled;
 }
 
 
@@ -214,9 +257,10 @@ ngx_rtprop_session_refused(ngx_rtprop_session_t *s)
     ngx_rtprop_session_stat(s->worker, NGX_RTPROP_STAT_ERRORS, 1);
 
     if (s->nerrors == 0
-        || ngx_current_msec - s->errors_since >= s->conf->errors_time)
+        || (uint32_t) ngx_current_msec - s->errors_since
+           >= s->conf->errors_time)
     {
-        s->errors_since = ngx_current_msec;
+        s->errors_since = (uint32_t) ngx_current_msec;
         s->nerrors = 0;
     }
 
@@ -238,9 +282,8 @@ void
 ngx_rtprop_session_refresh(ngx_rtprop_session_t *s, rtprop_identity_t *user,
     int64_t expires)
 {
-    rtprop_identity_free(s->user);
+    ngx_rtprop_session_user(s, user, 0);
 
-    s->user = user;
     s->expires = expires;
 
     if (s->state == NGX_RTPROP_SESSION_OPEN

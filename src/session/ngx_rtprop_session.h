@@ -146,8 +146,6 @@ typedef struct {
     uint64_t                    epoch;      /* 0: no place known */
     uint64_t                    offset;     /* last one sent to it */
     uint64_t                    start;      /* of the channel at opening */
-    unsigned                    placed:1;   /* opening is over */
-    unsigned                    counted:1;  /* as subscriber in the engine */
 } ngx_rtprop_own_t;
 
 
@@ -158,7 +156,6 @@ struct ngx_rtprop_session_s {
     ngx_rtprop_transport_t     *transport;
     ngx_rtprop_protocol_t      *protocol;
     ngx_connection_t           *connection;
-    ngx_pool_t                 *pool;
 
     rtprop_identity_t          *user;       /* id, name, role, claims */
     ngx_queue_t                 subs;       /* hub: ngx_rtprop_sub_t */
@@ -168,10 +165,10 @@ struct ngx_rtprop_session_s {
     u_char                      id[NGX_RTPROP_SESSION_ID];
 
     ngx_event_t                *expiry;     /* of the token; NULL: never */
-    ngx_msec_t                  errors_since;
     int64_t                     expires;    /* ms since the epoch; 0: never */
     void                       *ctx;        /* the protocol's own */
     const char                 *address;    /* of the client, text */
+    uint32_t                    errors_since;   /* ms */
     uint16_t                    nerrors;
     uint16_t                    ncmds;      /* in the queue cmds, bounded */
     uint16_t                    code;       /* it was closed with, or 0 */
@@ -180,8 +177,10 @@ struct ngx_rtprop_session_s {
     unsigned                    batch:1;    /* asked for batched events */
     unsigned                    admitted:1; /* counted by the hub */
     unsigned                    first:1;    /* the user's only one: admit's */
-
     unsigned                    opened:1;   /* the hub has heard of it */
+    unsigned                    pooled:1;   /* user is in the pool */
+    unsigned                    placed:1;   /* in its own channel ... */
+    unsigned                    counted:1;  /* ... as subscriber */
 
     uint32_t                    ping;       /* interval, ms */
     uint32_t                    received;   /* messages */
@@ -367,8 +366,9 @@ ngx_rtprop_session_tag(ngx_rtprop_session_t *s)
 
 /*
  * Makes a session in its zeroed struct: id, state, lists; the caller has set
- * conf, transport, protocol, connection, pool, user (owned by the session from
- * now on, freed with pool) and expires.  NGX_ERROR: not made, user is freed.
+ * conf, transport, protocol, connection, user (owned by the session from now
+ * on, freed with the connection's pool) and expires.  NGX_ERROR: not made, user
+ * is freed.
  */
 ngx_int_t ngx_rtprop_session_init(ngx_rtprop_worker_t *worker,
     ngx_rtprop_session_t *s);

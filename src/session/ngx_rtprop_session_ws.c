@@ -25,6 +25,12 @@ typedef struct {
 } ngx_rtprop_session_ws_t;
 
 
+/* Each idle connection has one: docs/operations.md says what it takes. */
+
+typedef char  ngx_rtprop_session_ws_size_t[
+    sizeof(ngx_rtprop_session_ws_t) <= 360 ? 1 : -1];
+
+
 /* A handshake while it is judged; in r->pool. */
 
 typedef struct {
@@ -431,7 +437,6 @@ ngx_rtprop_session_ws_create(ngx_rtprop_handshake_t *h)
     s->transport = &ngx_rtprop_session_ws_transport;
     s->protocol = h->conf->location->protocol;
     s->connection = c;
-    s->pool = c->pool;
     s->address = sws->address;
     s->expires = h->expires;
     s->user = h->user;
