@@ -12,8 +12,7 @@
 
 
 static ngx_int_t ngx_rtprop_redis_begin(ngx_rtprop_redis_t *redis);
-static ngx_rtprop_redis_node_t *ngx_rtprop_redis_route(
-    ngx_rtprop_redis_t *redis, ngx_str_t *key);
+static const char *ngx_rtprop_redis_fault(ngx_rtprop_redis_t *redis);
 static void ngx_rtprop_redis_error(ngx_rtprop_redis_node_t *node,
     ngx_rtprop_redis_cmd_t *cmd, redisReply *reply);
 static void ngx_rtprop_redis_done(ngx_rtprop_redis_t *redis,
@@ -55,6 +54,17 @@ ngx_rtprop_redis_create(ngx_rtprop_worker_t *worker,
 static ngx_int_t
 ngx_rtprop_redis_begin(ngx_rtprop_redis_t *redis)
 {
+    if (redis->conf->scheme == RTPROP_REDIS_CLUSTER) {
+        redis->cluster = ngx_rtprop_redis_cluster_create(redis);
+
+        if (redis->cluster == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_rtprop_redis_cluster_refresh(redis->cluster);
+        return NGX_OK;
+    }
+
     redis->node = ngx_rtprop_redis_node_create(redis);
 
     if (redis->node == NULL) {
@@ -92,6 +102,10 @@ ngx_rtprop_redis_close(ngx_rtprop_redis_t *redis)
         ngx_rtprop_redis_sentinel_close(redis->sentinel);
     }
 
+    if (redis->cluster) {
+        ngx_rtprop_redis_cluster_close(redis->cluster);
+    }
+
     for (q = ngx_queue_head(&redis->nodes);
          q != ngx_queue_sentinel(&redis->nodes);
          q = ngx_queue_next(q))
@@ -126,8 +140,6 @@ ngx_rtprop_redis_script_init(ngx_rtprop_redis_script_t *script)
 void
 ngx_rtprop_redis_send(ngx_rtprop_redis_t *redis, ngx_rtprop_redis_cmd_t *cmd)
 {
-    ngx_rtprop_redis_node_t  *node;
-
     cmd->rc = NGX_ERROR;
     cmd->reply = NULL;
     cmd->sent = 0;
@@ -145,21 +157,15 @@ ngx_rtprop_redis_send(ngx_rtprop_redis_t *redis, ngx_rtprop_redis_cmd_t *cmd)
         return;
     }
 
-    node = redis->closing ? NULL : ngx_rtprop_redis_route(redis, &cmd->key);
-
-    if (node == NULL) {
+    if (redis->closing) {
         ngx_rtprop_redis_end(redis, cmd, NGX_ERROR);
-        return;
+
+    } else if (redis->cluster) {
+        ngx_rtprop_redis_cluster_send(redis->cluster, cmd);
+
+    } else {
+        ngx_rtprop_redis_node_send(redis->node, cmd);
     }
-
-    ngx_rtprop_redis_node_send(node, cmd);
-}
-
-
-static ngx_rtprop_redis_node_t *
-ngx_rtprop_redis_route(ngx_rtprop_redis_t *redis, ngx_str_t *key)
-{
-    return redis->node;
 }
 
 
@@ -196,6 +202,13 @@ ngx_rtprop_redis_error(ngx_rtprop_redis_node_t *node,
         ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_SCRIPTS, 1);
         cmd->text = 1;
         ngx_rtprop_redis_node_send(node, cmd);
+        return;
+    }
+
+    if (redis->cluster
+        && ngx_rtprop_redis_cluster_redirect(node, cmd, reply, error)
+           == NGX_OK)
+    {
         return;
     }
 
@@ -312,16 +325,18 @@ void
 ngx_rtprop_redis_subscribe(ngx_rtprop_redis_t *redis,
     ngx_rtprop_redis_sub_t *sub)
 {
-    ngx_rtprop_redis_node_t  *node;
-
     sub->node.node.key = ngx_crc32_short(sub->node.str.data,
                                          sub->node.str.len);
     ngx_rbtree_insert(&redis->subs, &sub->node.node);
     redis->nsubs++;
     ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_SUBSCRIPTIONS, 1);
 
-    node = ngx_rtprop_redis_route(redis, &sub->node.str);
-    ngx_rtprop_redis_node_subscribe(node, sub);
+    if (redis->cluster) {
+        ngx_rtprop_redis_cluster_subscribe(redis->cluster, sub);
+
+    } else {
+        ngx_rtprop_redis_node_subscribe(redis->node, sub);
+    }
 }
 
 
@@ -333,7 +348,12 @@ ngx_rtprop_redis_unsubscribe(ngx_rtprop_redis_t *redis,
     redis->nsubs--;
     ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_SUBSCRIPTIONS, -1);
 
-    ngx_rtprop_redis_node_unsubscribe(sub->home, sub);
+    if (sub->home) {
+        ngx_rtprop_redis_node_unsubscribe(sub->home, sub);
+
+    } else {
+        ngx_queue_remove(&sub->queue);
+    }
 }
 
 
@@ -357,37 +377,70 @@ void
 ngx_rtprop_redis_changed(ngx_rtprop_redis_t *redis,
     ngx_rtprop_redis_node_t *node)
 {
-    if (node->state != NGX_RTPROP_REDIS_NODE_UP) {
-        redis->missed = 1;
+    if (redis->closing) {
+        return;
     }
 
-    if (!redis->closing) {
-        ngx_post_event(&redis->news, &ngx_posted_events);
+    if (node && node->state != NGX_RTPROP_REDIS_NODE_UP
+        && (node == redis->node || node->nslots))
+    {
+        redis->missed = 1;
+
+        if (redis->cluster) {
+            ngx_rtprop_redis_cluster_refresh(redis->cluster);
+        }
     }
+
+    ngx_post_event(&redis->news, &ngx_posted_events);
+}
+
+
+/* Why it does not serve; NULL: it does. */
+
+static const char *
+ngx_rtprop_redis_fault(ngx_rtprop_redis_t *redis)
+{
+    ngx_rtprop_redis_node_t  *node;
+
+    if (redis->cluster) {
+        return ngx_rtprop_redis_cluster_fault(redis->cluster);
+    }
+
+    node = redis->node;
+
+    if (node->state == NGX_RTPROP_REDIS_NODE_UP) {
+        return NULL;
+    }
+
+    return node->why[0] ? node->why : "connecting";
 }
 
 
 static void
 ngx_rtprop_redis_news(ngx_event_t *ev)
 {
-    ngx_uint_t           up;
+    const char          *fault;
     ngx_rtprop_redis_t  *redis;
 
     redis = ev->data;
-    up = (redis->node->state == NGX_RTPROP_REDIS_NODE_UP);
+    fault = ngx_rtprop_redis_fault(redis);
 
-    if (redis->up && redis->missed) {
+    if (redis->up && (fault || redis->missed)) {
         redis->up = 0;
         ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_UP, -1);
-        redis->handler->down(redis->data, redis->node->why);
+        redis->handler->down(redis->data, fault ? fault : "connection lost");
     }
 
-    if (up && !redis->up) {
+    if (fault == NULL && !redis->up) {
         redis->up = 1;
         redis->missed = 0;
         redis->trouble = RTPROP_REDIS_E_OTHER;
         ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_UP, 1);
         redis->handler->up(redis->data);
+    }
+
+    if (fault && redis->cluster) {
+        ngx_rtprop_redis_cluster_later(redis->cluster, redis->conf->retry);
     }
 }
 
@@ -395,20 +448,24 @@ ngx_rtprop_redis_news(ngx_event_t *ev)
 ngx_uint_t
 ngx_rtprop_redis_ready(ngx_rtprop_redis_t *redis)
 {
-    return redis->node->state == NGX_RTPROP_REDIS_NODE_UP
-           || redis->node->commands.state == NGX_RTPROP_REDIS_READY;
+    if (redis->cluster) {
+        return ngx_rtprop_redis_fault(redis) == NULL;
+    }
+
+    return redis->node->state != NGX_RTPROP_REDIS_NODE_FIRST
+           && redis->node->commands.state == NGX_RTPROP_REDIS_READY;
 }
 
 
 const char *
 ngx_rtprop_redis_status(ngx_rtprop_redis_t *redis)
 {
-    ngx_rtprop_redis_node_t  *node;
+    const char  *fault;
 
-    node = redis->node;
+    fault = ngx_rtprop_redis_fault(redis);
 
-    if (node->state != NGX_RTPROP_REDIS_NODE_UP) {
-        return node->why[0] ? node->why : "connecting";
+    if (fault) {
+        return fault;
     }
 
     if (redis->trouble

@@ -130,6 +130,7 @@ typedef enum {
 typedef enum {
     NGX_RTPROP_REDIS_COMMANDS = 0,
     NGX_RTPROP_REDIS_MESSAGES,
+    NGX_RTPROP_REDIS_DISCOVER,             /* of any node of a cluster */
     NGX_RTPROP_REDIS_ASK,                  /* commands for a Sentinel */
     NGX_RTPROP_REDIS_WATCH                 /* messages of a Sentinel */
 } ngx_rtprop_redis_use_e;
@@ -270,6 +271,12 @@ struct ngx_rtprop_redis_node_s {
     uint64_t                    confirmed;
     uint64_t                    barrier;   /* confirmed then: all are back */
 
+    /* in a cluster */
+    ngx_uint_t                  nslots;
+    ngx_msec_t                  used;      /* told of, ngx_current_msec */
+    unsigned                    stopped:1; /* at no address */
+    unsigned                    leaving:1; /* is stopped next */
+
     unsigned                    drained:1; /* all was sent, barrier is set */
     unsigned                    synced:1;  /* all that was subscribed is */
     unsigned                    listens:1; /* messages are wanted */
@@ -353,6 +360,47 @@ void ngx_rtprop_redis_sentinel_close(ngx_rtprop_redis_sentinel_t *sentinel);
 void ngx_rtprop_redis_sentinel_find(ngx_rtprop_redis_sentinel_t *sentinel);
 
 
+/* ------------------------------------------------------------- cluster --- */
+
+/* Knows no slots before the first refresh; NULL without memory. */
+ngx_rtprop_redis_cluster_t *ngx_rtprop_redis_cluster_create(
+    ngx_rtprop_redis_t *redis);
+
+/* Ends what waits with NGX_ERROR; the client is closing. */
+void ngx_rtprop_redis_cluster_close(ngx_rtprop_redis_cluster_t *cluster);
+
+/* Asks for the slots, soon; nodes and subscriptions follow. */
+void ngx_rtprop_redis_cluster_refresh(ngx_rtprop_redis_cluster_t *cluster);
+
+/* Asks in pause ms at the latest. */
+void ngx_rtprop_redis_cluster_later(ngx_rtprop_redis_cluster_t *cluster,
+    ngx_msec_t pause);
+
+/* Takes a command to the node of its key's slot. */
+void ngx_rtprop_redis_cluster_send(ngx_rtprop_redis_cluster_t *cluster,
+    ngx_rtprop_redis_cmd_t *cmd);
+
+/* NGX_OK: the error was a direction, and is followed. */
+ngx_int_t ngx_rtprop_redis_cluster_redirect(ngx_rtprop_redis_node_t *node,
+    ngx_rtprop_redis_cmd_t *cmd, redisReply *reply,
+    rtprop_redis_error_e error);
+
+void ngx_rtprop_redis_cluster_subscribe(ngx_rtprop_redis_cluster_t *cluster,
+    ngx_rtprop_redis_sub_t *sub);
+
+/* The node has ended a subscription, since its slot has gone. */
+void ngx_rtprop_redis_cluster_evicted(ngx_rtprop_redis_node_t *node,
+    ngx_rtprop_redis_sub_t *sub);
+
+/* The node has refused one, by MOVED. */
+void ngx_rtprop_redis_cluster_moved(ngx_rtprop_redis_node_t *node,
+    redisReply *reply);
+
+/* Why it does not serve all slots, for people; NULL: it does. */
+const char *ngx_rtprop_redis_cluster_fault(
+    ngx_rtprop_redis_cluster_t *cluster);
+
+
 /* -------------------------------------------------------------- client --- */
 
 struct ngx_rtprop_redis_s {
@@ -387,7 +435,7 @@ struct ngx_rtprop_redis_s {
 };
 
 
-/* A node's ability to serve may have changed. */
+/* A node's ability to serve may have changed; NULL: all may have. */
 void ngx_rtprop_redis_changed(ngx_rtprop_redis_t *redis,
     ngx_rtprop_redis_node_t *node);
 
@@ -413,6 +461,7 @@ typedef enum {
     NGX_RTPROP_REDIS_STAT_TIMEOUTS,
     NGX_RTPROP_REDIS_STAT_MALFORMED,
     NGX_RTPROP_REDIS_STAT_SCRIPTS,
+    NGX_RTPROP_REDIS_STAT_REDIRECTS,
     NGX_RTPROP_REDIS_STAT_UP,
     NGX_RTPROP_REDIS_STAT_UNDER_WAY,
     NGX_RTPROP_REDIS_STAT_SUBSCRIPTIONS,

@@ -142,6 +142,7 @@ ngx_rtprop_redis_login_check(ngx_rtprop_redis_conn_t *conn,
 
     if (step != NGX_RTPROP_REDIS_STEP_ROLE
         || ngx_rtprop_redis_conn_sentinel(conn)
+        || conn->use == NGX_RTPROP_REDIS_DISCOVER
         || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0)
     {
         return NGX_OK;

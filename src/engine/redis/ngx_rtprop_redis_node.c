@@ -273,7 +273,7 @@ ngx_rtprop_redis_node_fail(ngx_rtprop_redis_node_t *node, const char *why)
 
     node->state = NGX_RTPROP_REDIS_NODE_DOWN;
 
-    if (!node->retry.timer_set && !node->redis->closing) {
+    if (!node->retry.timer_set && !node->redis->closing && !node->stopped) {
         node->failures++;
         ngx_add_timer(&node->retry, ngx_rtprop_redis_node_pause(node));
     }

@@ -49,6 +49,10 @@ static ngx_rtprop_stat_desc_t  ngx_rtprop_redis_stats[] = {
       ngx_string("Times that a script's text had to be sent."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_redis_redirects_total"),
+      ngx_string("Times that a cluster said that a slot is elsewhere."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_string("rtprop_redis_up"),
       ngx_string("Workers whose Redis serves and is subscribed."),
       NGX_RTPROP_STAT_GAUGE, ngx_null_string, 0 },

@@ -10,6 +10,7 @@ static void ngx_rtprop_redis_subs_ask(ngx_event_t *ev);
 static ngx_int_t ngx_rtprop_redis_subs_batch(ngx_rtprop_redis_node_t *node);
 static void ngx_rtprop_redis_subs_confirm(ngx_rtprop_redis_node_t *node,
     ngx_str_t *name, ngx_uint_t subscribed);
+static void ngx_rtprop_redis_subs_proceed(ngx_rtprop_redis_node_t *node);
 static ngx_uint_t ngx_rtprop_redis_subs_word(redisReply *reply,
     const char *word);
 static void ngx_rtprop_redis_subs_failed(ngx_rtprop_redis_node_t *node,
@@ -142,6 +143,10 @@ ngx_rtprop_redis_subs_ask(ngx_event_t *ev)
         node->drained = 1;
         node->barrier = node->sent;
         node->synced = (node->confirmed >= node->barrier);
+
+        if (node->synced) {
+            ngx_rtprop_redis_node_check(node);
+        }
     }
 }
 
@@ -294,6 +299,18 @@ ngx_rtprop_redis_subs_confirm(ngx_rtprop_redis_node_t *node, ngx_str_t *name,
 {
     ngx_rtprop_redis_sub_t  *sub;
 
+    sub = ngx_rtprop_redis_find(node->redis, name);
+
+    if (!subscribed && sub && sub->home == node && sub->active) {
+
+        /* it was not asked for: a cluster's slot has gone elsewhere */
+
+        if (node->redis->cluster) {
+            ngx_rtprop_redis_cluster_evicted(node, sub);
+            return;
+        }
+    }
+
     if (node->confirmed == node->sent) {
         ngx_rtprop_redis_stat(node->redis, NGX_RTPROP_REDIS_STAT_MALFORMED, 1);
         ngx_rtprop_redis_conn_fail(&node->messages,
@@ -303,15 +320,22 @@ ngx_rtprop_redis_subs_confirm(ngx_rtprop_redis_node_t *node, ngx_str_t *name,
 
     node->confirmed++;
 
-    if (subscribed) {
-        sub = ngx_rtprop_redis_find(node->redis, name);
-
-        if (sub && sub->home == node && sub->ticket == node->confirmed) {
-            sub->active = 1;
-            node->redis->handler->subscribed(node->redis->data, sub);
-        }
+    if (subscribed && sub && sub->home == node
+        && sub->ticket && sub->ticket <= node->confirmed)
+    {
+        sub->active = 1;
+        node->redis->handler->subscribed(node->redis->data, sub);
     }
 
+    ngx_rtprop_redis_subs_proceed(node);
+}
+
+
+/* One more was answered. */
+
+static void
+ngx_rtprop_redis_subs_proceed(ngx_rtprop_redis_node_t *node)
+{
     if (node->messages.state != NGX_RTPROP_REDIS_READY) {
         return;
     }
@@ -335,6 +359,15 @@ ngx_rtprop_redis_subs_failed(ngx_rtprop_redis_node_t *node, redisReply *reply)
 
     error = rtprop_redis_error(reply->str, reply->len);
     len = ngx_min(reply->len, 100);
+
+    if (error == RTPROP_REDIS_E_MOVED && node->redis->cluster
+        && node->confirmed < node->sent)
+    {
+        node->confirmed++;
+        ngx_rtprop_redis_cluster_moved(node, reply);
+        ngx_rtprop_redis_subs_proceed(node);
+        return;
+    }
 
     if (error == RTPROP_REDIS_E_OTHER) {
         ngx_rtprop_redis_conn_fail(&node->messages,

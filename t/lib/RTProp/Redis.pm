@@ -9,6 +9,11 @@ package RTProp::Redis;
 #   $redis->pause; $redis->resume;          # SIGSTOP, SIGCONT
 #   $redis->stop;
 #
+#   my ($masters, $replicas) = RTProp::Redis->cluster(3, 1);
+#
+# cluster() starts a cluster: so many masters, and so many of them have a
+# replica, in the same order.
+#
 # Options of new(): password; keep (true: data outlive a kill, by an append-only
 # file that is written at once); conf (lines of redis.conf); sentinel (true:
 # it is a Sentinel); replica_of (another RTProp::Redis); cluster (true).
@@ -59,6 +64,54 @@ sub free_port {
     }
 
     croak 'no free port for a cluster';
+}
+
+
+sub cluster {
+    my ($class, $masters, $replicas, %opt) = @_;
+    my @nodes = map { $class->new(%opt, cluster => 1)->start }
+                1 .. $masters + $replicas;
+    my @masters = @nodes[0 .. $masters - 1];
+    my @replicas = @nodes[$masters .. $#nodes];
+    my $share = 16384 / $masters;
+
+    for my $i (0 .. $#nodes) {
+        $nodes[$i]->call('CLUSTER', 'SET-CONFIG-EPOCH', $i + 1);
+        $nodes[0]->call('CLUSTER', 'MEET', '127.0.0.1', $nodes[$i]{port});
+    }
+
+    for my $i (0 .. $#masters) {
+        $masters[$i]->call('CLUSTER', 'ADDSLOTSRANGE', int($i * $share),
+                           int(($i + 1) * $share) - 1);
+    }
+
+    $_->wait_until(sub { $_->knows(scalar @nodes) }, 60)
+        or croak 'the nodes do not meet' for @nodes;
+
+    for my $i (0 .. $#replicas) {
+        my $id = $masters[$i]->call('CLUSTER', 'MYID');
+        $replicas[$i]->wait_until(sub {
+            return !ref $replicas[$i]->call('CLUSTER', 'REPLICATE', $id);
+        }) or croak 'a replica was refused';
+    }
+
+    $_->wait_until(sub { $_->cluster_ok }, 60)
+        or croak 'the cluster is not well' for @nodes;
+    $_->wait_until(sub { $_->info('master_link_status') eq 'up' }, 60)
+        or croak 'a replica does not follow' for @replicas;
+
+    return (\@masters, \@replicas);
+}
+
+
+sub knows {
+    my ($self, $n) = @_;
+    return $self->call('CLUSTER', 'INFO') =~ /^cluster_known_nodes:$n\r$/m;
+}
+
+
+sub cluster_ok {
+    $_[0]->call('CLUSTER', 'INFO') =~ /^cluster_state:ok\r$/m;
 }
 
 
