@@ -84,6 +84,7 @@ UNIT_FLAGS ?= $(SAN) -fno-sanitize-recover=all
 export RTPROP_MODULE := $(MODULE)
 export RTPROP_NGINX := $(NGINX)
 export RTPROP_TOP := $(CURDIR)
+export NGINX_SRC
 
 
 module: need-build $(MODULE)  ## build build/ngx_rtprop_module.so (default)

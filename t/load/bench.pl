@@ -3,13 +3,18 @@
 # bench.pl PROGRAM [SCENARIO...]: measures rtprop with the load tool PROGRAM and
 # prints one table.  A private nginx with one worker on the first processor, the
 # tool on the second where there are two.  BENCH_SECONDS (2) is the length of
-# each measured run, BENCH_REPEATS (3) how many runs a median is of.
+# each measured run, BENCH_REPEATS (3) how many runs a median is of,
+# BENCH_CONNECTIONS (100,000) how many "growth" makes.
 
 use strict;
 use warnings;
 
+use List::Util qw(sum0);
+use Time::HiRes qw(time);
+
 use lib 't/load';
 use Load;
+use RTProp::Test;
 
 my ($program, @wanted) = @ARGV;
 my $seconds = $ENV{BENCH_SECONDS} || 2;
@@ -46,8 +51,22 @@ my @scenarios = (
      [@echo, '--window', 8], 'deliveries'],
 );
 
-my %known = map { $_->[0] => 1 } @scenarios;
-die "unknown scenario; there are: @{[map { $_->[0] } @scenarios]}\n"
+# 1 KB of JSON as people write it, which deflate makes a third of
+my $text = join ' ', map { "word$_ of a sentence number " . $_ * 7919 % 1000 }
+           1 .. 26;
+my @kilobyte = (@room, '--rate', 50, '--coalesce', 500, '--settle', 1,
+                '--message', '{"type":"chat:send_message","payload":'
+                . '{"conversation_id":"load{room}","content":"{mark}'
+                . $text . '"}}');
+
+# name, what measures and shows it
+my @others = (
+    ['idle-tls', \&idle_tls], ['deflate', \&deflate],
+    ['workers4', \&workers4], ['cross', \&cross], ['growth', \&growth],
+);
+
+my %known = map { $_->[0] => 1 } @scenarios, @others;
+die "unknown scenario; there are: @{[sort keys %known]}\n"
     if grep { !$known{$_} } @wanted;
 
 my $failed = 0;
@@ -62,6 +81,11 @@ for my $scenario (@scenarios) {
     measure(@$scenario);
 }
 
+for my $other (@others) {
+    next if @wanted && !grep { $_ eq $other->[0] } @wanted;
+    $other->[1]->();
+}
+
 exit($failed ? 1 : 0);
 
 
@@ -70,11 +94,7 @@ sub measure {
     my @results = map { once($name, $rooms, $args) } 1 .. $repeats;
 
     if ($figure eq 'bytes') {
-        show($what, '', '', '', '', missed(@results));
-        show('  resident bytes a connection', '',
-             median(map { $_->{server}{rss_per_client} } @results));
-        show('  CPU s to connect and join', '', sprintf '%.2f',
-             median(map { $_->{server}{connect_cpu_s} } @results));
+        show_idle($what, @results);
         return;
     }
 
@@ -87,15 +107,177 @@ sub measure {
 }
 
 
+sub show_idle {
+    my ($what, @results) = @_;
+
+    show($what, '', '', '', '', missed(@results));
+    show('  resident bytes a connection', '',
+         median(map { $_->{server}{rss_per_client} } @results));
+    show('  CPU s to connect and join', '', sprintf '%.2f',
+         median(map { $_->{server}{connect_cpu_s} } @results));
+}
+
+
+sub idle_tls {
+    my @args = ('--idle', '--kind', 'property', '--clients', 5000,
+                '--rooms', 100, '--settle', 1, '--seconds', 0.1,
+                '--connect-rate', 1000);
+
+    show_idle('5,000 idle over TLS',
+              map { once('idle-tls', 0, \@args, tls => 1) } 1 .. $repeats);
+}
+
+
+# Both in turn, so that what else the machine does strikes both: the medians,
+# and the median of the ratios of CPU time a delivery.
+
+sub beside {
+    my ($what, $name, $one, $other) = @_;
+    my (@one, @other);
+
+    for (1 .. $repeats) {
+        push @one, once($name, 1, @{$one}[1 .. $#$one]);
+        push @other, once($name, 1, @{$other}[1 .. $#$other]);
+    }
+
+    my $cost = sub { $_[0]{server}{deliveries_per_cpu_s} };
+
+    for my $row ([$one->[0], \@one], [$other->[0], \@other]) {
+        my @results = @{$row->[1]};
+
+        show("$what, $row->[0]: deliveries",
+             median(map { $_->{deliveries_per_s} } @results),
+             median(map { $cost->($_) } @results),
+             (map { my $p = $_; median(map { $_->{latency_us}{$p} } @results) }
+              qw(p50 p99)), missed(@results));
+    }
+
+    show('  CPU a delivery, ratio', '', sprintf '%.2f', median(
+        map { $cost->($one[$_]) / ($cost->($other[$_]) || 1) } 0 .. $#one));
+}
+
+
+sub deflate {
+    my %on = (location => 'rtprop_compression on;');
+
+    beside('1 KB to 1,000', 'deflate', ['plain', \@kilobyte, %on],
+           ['compressed', [@kilobyte, '--deflate'], %on]);
+}
+
+
+# All workers share the first processor: what is compared is CPU time.
+
+sub workers4 {
+    my @args = (@room, '--rate', 50, '--coalesce', 500, '--settle', 1);
+
+    beside('room of 1,000', 'workers4', ['one worker', \@args],
+           ['four workers', \@args, workers => 4]);
+}
+
+
+# A room of two, nothing pinned: from sending to the other one's receipt, when
+# both are in one worker and when they are not.
+
+sub cross {
+    my $nginx = rtprop_nginx(workers => 2, reuseport => 1,
+                             location => 'rtprop_rate message off;'
+                                         . 'rtprop_rate other off;');
+    my @workers = $nginx->workers;
+
+    api(PUT => '/api/conversations/c', { participants => [qw(a b c)] });
+
+    my ($from, $near, $far) = map {
+        my $ws = client(user => $_->[0], worker => $workers[$_->[1]]);
+        $ws->send_json('chat:join', { conversation_id => 'c' });
+        $ws->wait_for('chat:joined') or die "cross: not joined\n";
+        $ws;
+    } ['a', 0], ['b', 0], ['c', 1];
+
+    my (%us, $n);
+
+    for my $to (map { ($near, $far) } 1 .. 500) {
+        my $text = 'm' . ++$n;
+        my $begun = time;
+
+        $from->send_json('chat:send_message',
+                         { conversation_id => 'c', content => $text });
+
+        for my $ws ($to, grep { $_ != $to } $near, $far, $from) {
+            $ws->wait_for('chat:new_message',
+                          sub { $_[0]{payload}{content} eq $text })
+                or die "cross: a message did not come\n";
+            push @{$us{$ws}}, 1e6 * (time - $begun) if $ws == $to;
+            $ws->clear;
+        }
+    }
+
+    my ($here, $there) = map { median(@{$us{$_}}) } $near, $far;
+
+    show('room of two, in one worker', '', '', $here);
+    show('room of two, across workers', '', '', $there);
+    show('  what crossing adds', '', '', sprintf '%.1f', $there - $here);
+    $nginx->stop;
+}
+
+
+# A thousand at a time come, join, speak and go.
+
+sub growth {
+    my $rounds = ($ENV{BENCH_CONNECTIONS} || 100_000) / 1000;
+    my $load = Load->new($program, clients => 1000);
+    my (%rss, @results);
+
+    $load->rooms(1000, 100);
+
+    for my $round (1 .. $rounds) {
+        push @results, $load->run('--label', 'growth', @rooms, '--publishers',
+            1000, '--window', 1, '--settle', 0, '--warmup', 0, '--seconds',
+            0.1, '--drain', 2, '--connect-rate', 10_000);
+        $rss{$round} = rss($load->nginx);
+    }
+
+    $load->stop;
+
+    my ($first, $last) = @rss{$rounds / 10, $rounds};
+
+    show(commas(sprintf '%d', $rounds * 100) . ' connects and messages: kB', '',
+         $first / 1024);
+    show(commas(sprintf '%d', $rounds * 1000) . ': kB', '', $last / 1024, '',
+         '', missed(@results));
+    show('  growth, per cent', '', sprintf '%.2f',
+         100 * ($last - $first) / $first);
+}
+
+
+# Resident bytes of the workers, once what closed has been cleaned up.
+
+sub rss {
+    my ($nginx) = @_;
+    my $before = -1;
+
+    for (1 .. 50) {
+        my $now = sum0(map { (RTProp::Nginx::slurp("/proc/$_/statm")
+                              =~ /^\d+ (\d+)/)[0] * 4096 } $nginx->workers);
+        return $now if $now == $before;
+        $before = $now;
+        select undef, undef, undef, 0.1;
+    }
+
+    return $before;
+}
+
+
 # One run, on an nginx of its own, so that no scenario sees another's memory.
 
 sub once {
-    my ($name, $rooms, $args) = @_;
+    my ($name, $rooms, $args, %opt) = @_;
+    my $workers = $opt{workers} // 1;
     my ($at) = grep { $args->[$_] eq '--clients' } 0 .. $#$args;
     my $clients = $args->[$at + 1];
 
     my $load = Load->new($program, clients => $clients,
-                         main => $two ? 'worker_cpu_affinity 01;' : '');
+                         main => $two ? 'worker_cpu_affinity'
+                                        . ' 01' x $workers . ';' : '', %opt);
 
     $load->rooms($clients, $rooms) if $rooms;
 
@@ -121,6 +303,7 @@ sub missed {
 
 
 sub median {
+    return 0 if !@_;
     my @sorted = sort { $a <=> $b } @_;
     return $sorted[$#sorted / 2];
 }
