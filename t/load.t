@@ -153,6 +153,22 @@ is($r->{status}, 1, 'compression that the server refuses');
 like($r->{why}, qr/does not compress/, 'and why');
 
 
+# a reload in the midst of it
+
+{
+    my $reloaded = Load->new($program, workers => 2, drain => '200ms');
+    $reloaded->rooms(20, 2);
+    $r = $reloaded->run_reloaded(20, @short, '--seconds', 2, '--rooms', 2,
+                                 '--rate', 100, '--resume');
+    all_ok($r, 20, 'reloaded');
+    is($r->{back}, 20, 'all came back');
+    cmp_ok($r->{sent}, '>', 0, 'and something was said');
+
+    $reloaded->stop;
+    is_deeply([$reloaded->nginx->bad_lines], [], 'the log of that nginx');
+}
+
+
 # what fails is told
 
 $r = $load->run(@short, '--rooms', 20, '--connect-timeout', 5);

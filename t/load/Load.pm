@@ -16,6 +16,8 @@ use strict;
 use warnings;
 
 use JSON::PP ();
+use POSIX ();
+use Time::HiRes qw(time);
 
 use RTProp::HTTP;
 use RTProp::Nginx;
@@ -74,6 +76,7 @@ http {
 
         location /echo { rtprop echo; }
         location /api/ { rtprop api; }
+        location = /metrics { rtprop metrics; }
     }
 }
 END
@@ -102,6 +105,45 @@ sub rooms {
         die "conversation load$room: $res->{status} $res->{body}\n"
             if $res->{status} !~ /^20[01]$/;
     }
+}
+
+
+# Reloads nginx once in the midst of a run, when all clients are there: the
+# result, with "drained", the seconds until the old workers were gone.
+
+sub run_reloaded {
+    my ($self, $clients, @args) = @_;
+    my $nginx = $self->{nginx};
+
+    pipe my $in, my $out or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+
+    if ($pid == 0) {
+        my $result = eval { $self->run(@args) } || { why => $@ };
+        print {$out} JSON::PP::encode_json($result);
+        close $out;
+        POSIX::_exit(0);
+    }
+
+    close $out;
+
+    my $http = RTProp::HTTP->new(port => $nginx->port);
+
+    $nginx->wait_until(sub {
+        my ($n) = $http->get('/metrics')->{body}
+                  =~ /^rtprop_ws_connections(?:\{[^}]*\})? (\d+)/m;
+        return ($n // 0) >= $clients;
+    }, 60) or die "not all clients came\n";
+
+    my $begun = time;
+    $nginx->reload;
+    $nginx->wait_drained(120);
+    my $drained = time - $begun;
+
+    my $json = do { local $/; <$in> };
+    waitpid $pid, 0;
+
+    return { %{JSON::PP::decode_json($json)}, drained => $drained };
 }
 
 

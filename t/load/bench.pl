@@ -4,7 +4,8 @@
 # prints one table.  A private nginx with one worker on the first processor, the
 # tool on the second where there are two.  BENCH_SECONDS (2) is the length of
 # each measured run, BENCH_REPEATS (3) how many runs a median is of,
-# BENCH_CONNECTIONS (100,000) how many "growth" makes.
+# BENCH_CONNECTIONS (100,000) how many "growth" makes, a tenth of it how many
+# "reload" has at once.
 
 use strict;
 use warnings;
@@ -63,6 +64,7 @@ my @kilobyte = (@room, '--rate', 50, '--coalesce', 500, '--settle', 1,
 my @others = (
     ['idle-tls', \&idle_tls], ['deflate', \&deflate],
     ['workers4', \&workers4], ['cross', \&cross], ['growth', \&growth],
+    ['reload', \&reload],
 );
 
 my %known = map { $_->[0] => 1 } @scenarios, @others;
@@ -246,6 +248,36 @@ sub growth {
          '', missed(@results));
     show('  growth, per cent', '', sprintf '%.2f',
          100 * ($last - $first) / $first);
+}
+
+
+# Everyone chats, nginx reloads, everyone comes back and resumes.
+
+sub reload {
+    my $clients = ($ENV{BENCH_CONNECTIONS} || 100_000) / 10;
+    my $rooms = $clients / 10;
+    my $drain = 10;
+    my $load = Load->new($program, clients => $clients, drain => "${drain}s");
+
+    $load->rooms($clients, $rooms);
+
+    my $r = $load->run_reloaded($clients, '--label', 'reload', '--clients',
+        $clients, '--rooms', $rooms, '--rate', 500, '--settle', 1,
+        '--coalesce', 500, '--seconds', 2 * $drain, '--drain', 30,
+        '--connect-rate', 2000, '--resume');
+
+    $load->stop;
+    $failed++ if $r->{status} || $r->{back} != $clients;
+
+    my $n = commas($clients);
+
+    show("reload under $n who chat: said twice", '', $r->{again}, '', '',
+         missed($r) + $r->{skipped});
+    show("  came back and resumed", '', $r->{back});
+    show("  heard by them, all told", '', $r->{received});
+    show("  s until the old worker was gone, of ${\($drain + 5)}", '',
+         sprintf '%.1f', $r->{drained});
+    print STDERR "reload: $r->{why}\n" if $r->{why};
 }
 
 

@@ -72,6 +72,7 @@ typedef struct {
     unsigned      pad;
     int           tls;                 /* wss:// */
     int           insecure;            /* any certificate will do */
+    int           resume;              /* who is sent away comes back */
     int           deflate;             /* permessage-deflate is offered */
     const char   *ca;                  /* file of trusted certificates */
     const char   *url;
@@ -97,6 +98,7 @@ typedef struct {
     uint64_t      ready;
     uint64_t      failed;              /* never became ready */
     uint64_t      closed;              /* lost after they were ready */
+    uint64_t      back;                /* came back, and resumed */
     uint64_t      sent;                /* all, the warm-up included */
     uint64_t      expected;            /* receipts that they must cause */
     uint64_t      received;            /* each message once at each receiver */
@@ -167,9 +169,9 @@ int load_run(const load_options_t *o, load_shared_t *sh, unsigned p);
 
 
 /*
- * Writes "text" with {i}, {room}, {token}, {pad} and {mark} replaced into
- * "buf", at most "size" bytes; "mark" may be NULL.  Returns the length, or -1
- * if there is no room.
+ * Writes "text" with {i}, {room}, {token}, {pad}, {mark} and {id} (a message's
+ * own) replaced into "buf", at most "size" bytes; "mark" may be NULL.  Returns
+ * the length, or -1 if there is no room.
  */
 ssize_t load_expand(const load_options_t *o, const char *text, unsigned i,
     const char *mark, char *buf, size_t size);

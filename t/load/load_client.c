@@ -34,6 +34,7 @@
 static void load_client_connected(load_ctx_t *x, load_client_t *c);
 static void load_client_secure(load_ctx_t *x, load_client_t *c);
 static void load_client_ask(load_ctx_t *x, load_client_t *c);
+static void load_client_returned(load_ctx_t *x, load_client_t *c);
 static void load_client_read(load_ctx_t *x, load_client_t *c);
 static ssize_t load_client_upgraded(load_ctx_t *x, load_client_t *c,
     const char *p, size_t len);
@@ -129,7 +130,11 @@ load_client_fail(load_ctx_t *x, load_client_t *c, const char *why, ...)
         return;
     }
 
-    if (c->state == LOAD_READY) {
+    if (c->state == LOAD_READY && x->o->resume) {
+        c->back = 1;
+        x->away[x->naway++] = c;
+
+    } else if (c->state == LOAD_READY) {
         x->st->closed++;
 
     } else {
@@ -137,7 +142,7 @@ load_client_fail(load_ctx_t *x, load_client_t *c, const char *why, ...)
         x->opening--;
     }
 
-    if (x->st->why[0] == '\0') {
+    if (x->st->why[0] == '\0' && !(c->back && c->state == LOAD_READY)) {
         va_start(args, why);
         vsnprintf(x->st->why, sizeof(x->st->why), why, args);
         va_end(args);
@@ -472,7 +477,11 @@ load_client_join(load_ctx_t *x, load_client_t *c)
         return;
     }
 
-    n = load_expand(x->o, x->o->join, c->i, NULL, x->text, 4096);
+    n = c->back
+        ? snprintf(x->text, 4096, "{\"type\":\"resume\",\"payload\":{"
+                   "\"channels\":{\"%s\":{\"epoch\":\"%s\",\"offset\":%lu}}}}",
+                   c->channel, c->epoch, c->offset)
+        : load_expand(x->o, x->o->join, c->i, NULL, x->text, 4096);
     if (n == -1) {
         load_client_fail(x, c, "the join is too long");
         return;
@@ -488,11 +497,39 @@ load_client_join(load_ctx_t *x, load_client_t *c)
 }
 
 
+/* What was said and did not come back with the rest is said again. */
+
+static void
+load_client_returned(load_ctx_t *x, load_client_t *c)
+{
+    uint32_t  number;
+
+    x->st->back++;
+
+    if (c->i >= x->o->publishers) {
+        return;
+    }
+
+    for (number = c->next[c->i / x->o->rooms];
+         number < c->sent && c->state == LOAD_READY;
+         number++)
+    {
+        load_client_repeat(x, c, number, load_now());
+    }
+}
+
+
 void
 load_client_ready(load_ctx_t *x, load_client_t *c)
 {
     c->state = LOAD_READY;
     x->opening--;
+
+    if (c->back) {
+        load_client_returned(x, c);
+        return;
+    }
+
     x->st->ready++;
 
     __atomic_add_fetch(&x->sh->room_ready[c->i % x->o->rooms], 1,

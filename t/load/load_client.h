@@ -34,12 +34,16 @@ typedef struct {
     unsigned               i;          /* among all clients */
     load_state_t           state;
     uint32_t               sent;       /* messages, as a publisher */
+    unsigned               back:1;     /* was ready before */
     unsigned               hot:1;      /* in the list of those to look at */
     struct ssl_st         *ssl;
     char                  *in;         /* what is not a whole frame yet */
     size_t                 in_len;
     char                  *out;        /* what the socket did not take */
     size_t                 out_len;
+    uint64_t               offset;     /* with --resume: the place in */
+    char                   epoch[17];  /* the room's channel */
+    char                   channel[64];
     uint32_t              *next;       /* awaited number of each publisher */
 } load_client_t;
 
@@ -64,6 +68,8 @@ typedef struct {
     unsigned               opening;
     load_client_t        **hot;
     unsigned               nhot;
+    load_client_t        **away;       /* to be connected again */
+    unsigned               naway;
     char                   buffer[LOAD_BUFFER];
     char                   frames[LOAD_BUFFER];
     char                   text[LOAD_MAX_MESSAGE];
@@ -101,6 +107,18 @@ ssize_t load_client_frame(load_ctx_t *x, load_client_t *c, char *p, size_t len,
 
 /* Sends the join, if there is one.  May end the client. */
 void load_client_join(load_ctx_t *x, load_client_t *c);
+
+
+/* Sends the message "number" of a client, due at "ns", once more. */
+void load_client_repeat(load_ctx_t *x, load_client_t *c, uint32_t number,
+    uint64_t ns);
+
+
+/*
+ * Notes the place in the room's channel that a frame tells of; the answer to
+ * the join tells the channel, too.
+ */
+void load_client_place(load_client_t *c, const char *p, size_t len);
 
 
 /* The client is where it shall be, and counts as a receiver from now on. */

@@ -93,10 +93,11 @@ load_ctx_create(const load_options_t *o, load_shared_t *sh, unsigned p)
     x->n = (o->clients - p + o->procs - 1) / o->procs;
     x->clients = calloc(x->n, sizeof(load_client_t));
     x->hot = calloc(x->n, sizeof(load_client_t *));
+    x->away = calloc(x->n, sizeof(load_client_t *));
     next = calloc((size_t) x->n * o->per_room, sizeof(uint32_t));
     x->epoll = epoll_create1(EPOLL_CLOEXEC);
 
-    if (x->clients == NULL || x->hot == NULL || next == NULL
+    if (x->clients == NULL || x->hot == NULL || x->away == NULL || next == NULL
         || x->epoll == -1 || load_resolve(x) != 0 || load_io_create(x) != 0
         || load_inflate_create(x) != 0)
     {
@@ -168,6 +169,25 @@ load_publish(load_ctx_t *x, load_client_t *c, unsigned count, uint64_t ns)
     }
 
     if (c->state == LOAD_READY) {
+        load_client_write(x, c, x->frames, len);
+    }
+}
+
+
+void
+load_client_repeat(load_ctx_t *x, load_client_t *c, uint32_t number,
+    uint64_t ns)
+{
+    char     mark[LOAD_MARK];
+    size_t   len;
+    ssize_t  n;
+
+    load_mark_write(mark, c->i, number, ns);
+    n = load_expand(x->o, x->o->message, c->i, mark, x->text,
+                    LOAD_MAX_MESSAGE);
+
+    if (n != -1) {
+        len = load_frame(x->frames, 1, x->text, n, load_random(x));
         load_client_write(x, c, x->frames, len);
     }
 }
@@ -394,6 +414,10 @@ load_run(const load_options_t *o, load_shared_t *sh, unsigned p)
 
         now = load_now();
         load_connect_due(x, &plan, now);
+
+        while (x->naway) {
+            load_client_open(x, x->away[--x->naway]);
+        }
 
         if (o->rate > 0 && x->npublishers && load_publishing(x)) {
             load_publish_due(x, &plan, now);

@@ -33,6 +33,7 @@ static const struct option  load_longopts[] = {
     { "tokens",          required_argument, NULL, 'T' },
     { "insecure",        no_argument,       NULL, 'I' },
     { "ca",              required_argument, NULL, 'A' },
+    { "resume",          no_argument,       NULL, 'q' },
     { "deflate",         no_argument,       NULL, 'z' },
     { "idle",            no_argument,       NULL, 'i' },
     { "echo",            no_argument,       NULL, 'e' },
@@ -75,6 +76,8 @@ static const char  load_usage[] =
     "  --tokens FILE         a line each for {token}\n"
     "  --ca FILE             wss: trusted certificates, not the system's\n"
     "  --insecure            wss: any certificate will do\n"
+    "  --resume              who is sent away comes back, resumes, and says\n"
+    "                        again what was lost on the way (kind chat)\n"
     "  --deflate             offers permessage-deflate, and must get it\n"
     "  --idle                connect and join only\n"
     "  --echo                each client hears what it says\n"
@@ -91,6 +94,16 @@ static const char  load_usage[] =
     "\n"
     "Exits with 0 if all clients became ready and each message arrived once\n"
     "and in order at each receiver, with 1 if not, 2 for a wrong option.\n";
+
+
+static const char  load_chat[] =
+    "{\"type\":\"chat:send_message\",\"payload\":"
+    "{\"conversation_id\":\"load{room}\",\"content\":\"{mark}{pad}\"}}";
+
+static const char  load_chat_id[] =
+    "{\"type\":\"chat:send_message\",\"payload\":"
+    "{\"conversation_id\":\"load{room}\",\"content\":\"{mark}{pad}\","
+    "\"client_message_id\":\"{id}\"}}";
 
 
 static void load_die(const char *text, ...)
@@ -135,9 +148,7 @@ load_kind(load_options_t *o, const char *kind)
         o->join = "{\"type\":\"chat:join\",\"payload\":"
                   "{\"conversation_id\":\"load{room}\"}}";
         o->joined = "chat:joined";
-        o->message = "{\"type\":\"chat:send_message\",\"payload\":"
-                     "{\"conversation_id\":\"load{room}\","
-                     "\"content\":\"{mark}{pad}\"}}";
+        o->message = load_chat;
         return;
     }
 
@@ -249,6 +260,7 @@ load_option(load_options_t *o, int c, const char *name, const char *arg)
     case 'T': load_tokens(o, arg); break;
     case 'I': o->insecure = 1; break;
     case 'A': o->ca = arg; break;
+    case 'q': o->resume = 1; break;
     case 'z': o->deflate = 1; break;
     case 'i': o->mode = LOAD_IDLE; break;
     case 'e': o->mode = LOAD_ECHO; break;
@@ -408,6 +420,10 @@ load_options_read(load_options_t *o, int argc, char **argv)
     if (optind != argc || o->url == NULL) {
         fputs(load_usage, stderr);
         exit(2);
+    }
+
+    if (o->resume && o->message == load_chat) {
+        o->message = load_chat_id;
     }
 
     load_publishers(o);

@@ -109,7 +109,11 @@ load_client_text(load_ctx_t *x, load_client_t *c, const char *payload,
 {
     const char  *p, *last;
 
-    if (c->state == LOAD_READY) {
+    if (x->o->resume) {
+        load_client_place(c, payload, len);
+    }
+
+    if (c->state == LOAD_READY || (c->state == LOAD_JOIN && c->back)) {
         last = payload + len;
         p = payload;
 
@@ -123,7 +127,9 @@ load_client_text(load_ctx_t *x, load_client_t *c, const char *payload,
 
             p++;
         }
+    }
 
+    if (c->state == LOAD_READY) {
         return;
     }
 
@@ -131,6 +137,17 @@ load_client_text(load_ctx_t *x, load_client_t *c, const char *payload,
         && memmem(payload, len, x->o->welcome, strlen(x->o->welcome)))
     {
         load_client_join(x, c);
+
+    } else if (c->state == LOAD_JOIN && c->back) {
+
+        if (memmem(payload, len, "\"recovered\":true", 16)) {
+            load_client_ready(x, c);
+
+        } else if (memmem(payload, len, "\"recovered\":false", 17)
+                   || memmem(payload, len, "\"type\":\"error\"", 14))
+        {
+            load_client_fail(x, c, "not resumed: %.*s", (int) len, payload);
+        }
 
     } else if (c->state == LOAD_JOIN) {
 
@@ -221,5 +238,68 @@ load_client_arrived(load_ctx_t *x, uint32_t publisher, uint32_t number)
     if (!c->hot) {
         c->hot = 1;
         x->hot[x->nhot++] = c;
+    }
+}
+
+
+/* The text after a name, which ends at one of "end"; NULL if it is too long. */
+
+static const char *
+load_member(const char *p, size_t len, const char *name, const char *end,
+    size_t most, size_t *n)
+{
+    const char  *last;
+
+    last = p + len;
+    p = memmem(p, len, name, strlen(name));
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    p += strlen(name);
+
+    for (*n = 0; p + *n < last && strchr(end, p[*n]) == NULL; (*n)++) {
+        /* void */
+    }
+
+    return *n && *n <= most && p + *n < last ? p : NULL;
+}
+
+
+void
+load_client_place(load_client_t *c, const char *p, size_t len)
+{
+    size_t       n;
+    char         number[24];
+    const char  *s;
+
+    s = load_member(p, len, "\"channel\":\"", "\"", sizeof(c->channel) - 1, &n);
+
+    if (s == NULL) {
+        return;
+    }
+
+    if (c->state == LOAD_JOIN && !c->back) {
+        memcpy(c->channel, s, n);
+        c->channel[n] = '\0';
+
+    } else if (strlen(c->channel) != n || memcmp(c->channel, s, n) != 0) {
+        return;
+    }
+
+    s = load_member(p, len, "\"epoch\":\"", "\"", sizeof(c->epoch) - 1, &n);
+
+    if (s) {
+        memcpy(c->epoch, s, n);
+        c->epoch[n] = '\0';
+    }
+
+    s = load_member(p, len, "\"offset\":", ",}", sizeof(number) - 1, &n);
+
+    if (s) {
+        memcpy(number, s, n);
+        number[n] = '\0';
+        c->offset = strtoull(number, NULL, 10);
     }
 }

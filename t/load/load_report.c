@@ -95,9 +95,11 @@ load_json(const load_options_t *o, const load_result_t *r,
            s->sent, s->expected, s->received, f->missing, s->skipped,
            s->again, s->stray);
 
-    printf("\"bytes\":%lu,\"seconds\":%.3f,\"messages_per_s\":%.1f,"
-           "\"deliveries_per_s\":%.1f,",
-           s->bytes, r->time, load_per(s->measured_sent, r->time),
+    printf("\"back\":%lu,\"bytes\":%lu,\"seconds\":%.3f,", s->back, s->bytes,
+           r->time);
+
+    printf("\"messages_per_s\":%.1f,\"deliveries_per_s\":%.1f,",
+           load_per(s->measured_sent, r->time),
            load_per(s->measured, r->time));
 
     printf("\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"

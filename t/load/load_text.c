@@ -42,6 +42,11 @@ load_expand(const load_options_t *o, const char *text, unsigned i,
             from = mark;
             len = LOAD_MARK;
 
+        } else if (strncmp(text, "{id}", 4) == 0 && mark) {
+            skip = 4;
+            from = mark + 1;
+            len = 14;
+
         } else if (strncmp(text, "{pad}", 5) == 0) {
             skip = 5;
             from = NULL;

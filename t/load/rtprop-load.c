@@ -79,6 +79,7 @@ load_sum(const load_options_t *o, load_shared_t *sh, load_proc_t *sum)
         sum->ready += p->ready;
         sum->failed += p->failed;
         sum->closed += p->closed;
+        sum->back += p->back;
         sum->sent += p->sent;
         sum->expected += p->expected;
         sum->received += p->received;
