@@ -358,6 +358,7 @@ ngx_rtprop_ws_handover(ngx_event_t *wev)
     c = wev->data;
     r = c->data;
     cln = ngx_rtprop_ws_of_request(r);
+    len = 0;
 
     rc = ngx_rtprop_ws_sent(r, wev);
 
