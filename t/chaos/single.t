@@ -20,27 +20,13 @@ if (!RTProp::Chaos->install) {
     exit;
 }
 
-my $nginx = rtprop_nginx(server => <<'END');
-    location /ws {
-        rtprop native;
-        rtprop_user $arg_u;
-        rtprop_rate message off;
-        rtprop_rate bid off;
-        rtprop_rate other off;
-    }
-
-    location /api/ { rtprop api; }
-END
-
+my $nginx = rtprop_nginx(server => RTProp::Chaos::server());
 my $chaos = RTProp::Chaos->new(instances => [$nginx],
                                seed => $ENV{CHAOS_SEED} || 1)->start;
 
 my @done = $chaos->run([
-    ['kill -9 a worker' => sub { $nginx->kill_worker }],
+    $chaos->accidents,
     ['kill -9 two workers' => sub { $nginx->kill_worker for 1, 2 }],
-    ['reload' => sub { $nginx->reload }],
-    ['cut connections' => sub { $chaos->cut(5) }],
-    ['cut most connections' => sub { $chaos->cut(20) }],
 ], $ENV{CHAOS_SECONDS});
 
 $chaos->stop;

@@ -9,8 +9,9 @@ package RTProp::Chaos;
 #   my ($ok, $text) = $chaos->judge(anew => 0);
 #
 # An action is [name, sub]; the sub leaves everything running again, or on its
-# way.  Between two actions the load must have got STEP more messages
-# acknowledged, so each of them is answered by a cluster that serves again.
+# way; accidents(), deaths() and hold() give what every cluster has.  Between
+# two actions the load must have got STEP more messages acknowledged, so each of
+# them is answered by a cluster that serves again.
 
 use strict;
 use warnings;
@@ -21,6 +22,8 @@ use IO::Select;
 use IPC::Open2;
 use JSON::PP ();
 use Time::HiRes qw(time);
+
+use RTProp::HTTP;
 
 use constant { STEP => 20, TIMEOUT => 90 };
 
@@ -53,6 +56,68 @@ sub install {
 
     return system("cd $dir && npm ci --ignore-scripts --no-audit --no-fund"
                   . " --loglevel=error </dev/null >&2") == 0;
+}
+
+
+# What is served to the load, below "server".
+
+sub server {
+    return <<'END';
+    location /ws {
+        rtprop native;
+        rtprop_user $arg_u;
+        rtprop_rate message off;
+        rtprop_rate bid off;
+        rtprop_rate other off;
+    }
+
+    location /api/ { rtprop api; }
+    location = /health { rtprop health; }
+END
+}
+
+
+# What may happen to nginx and to its clients.
+
+sub accidents {
+    my ($self) = @_;
+    my @nginx = @{$self->{instances}};
+
+    return ((map { my $nginx = $nginx[$_];
+        ["kill -9 a worker of $_" => sub { $nginx->kill_worker }],
+        ["reload $_" => sub { $nginx->reload }] } 0 .. $#nginx),
+        ['cut connections' => sub { $self->cut(5) }],
+        ['cut most connections' => sub { $self->cut(20) }]);
+}
+
+
+# A whole instance dies; its shared memory goes with it.
+
+sub deaths {
+    my ($self) = @_;
+    my @nginx = @{$self->{instances}};
+
+    return map { my $nginx = $nginx[$_];
+        ["kill -9 instance $_" => sub { $nginx->stop('KILL');
+                                        $nginx->start }] } 0 .. $#nginx;
+}
+
+
+# A server is stopped until all instances have noticed, and goes on.
+
+sub hold {
+    my ($self, $server) = @_;
+
+    $server->pause;
+
+    for my $nginx (@{$self->{instances}}) {
+        my $http = RTProp::HTTP->new(port => $nginx->port);
+
+        $nginx->wait_until(sub {
+            $http->get('/health')->{json}{status} ne 'ok' });
+    }
+
+    $server->resume;
 }
 
 

@@ -6,6 +6,7 @@ package RTProp::Redis;
 #   $redis->start;
 #   … $redis->port, $redis->socket, $redis->url, $redis->call(GET => 'a') …
 #   $redis->kill; $redis->start;            # its data are gone
+#   $redis->kill; $redis->wipe; $redis->start;   # the same with "keep"
 #   $redis->pause; $redis->resume;          # SIGSTOP, SIGCONT
 #   $redis->stop;
 #
@@ -22,6 +23,7 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use File::Path qw(remove_tree);
 use File::Temp;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -259,6 +261,15 @@ sub end {
 
 sub kill { $_[0]->end('KILL') }
 sub stop { $_[0]->end('TERM') }
+
+
+# Forgets its data, while it is not running.
+
+sub wipe {
+    my ($self) = @_;
+
+    remove_tree("$self->{dir}/appendonlydir", "$self->{dir}/dump.rdb");
+}
 
 
 sub pause {
