@@ -43,6 +43,8 @@ my $nginx = serve(connections => 4_000, more => <<'END',
         }
 END
     http => <<"END");
+        rtprop_log logs/sessions.log;
+
         server {
             listen 127.0.0.1:$narrow sndbuf=8k;
 
@@ -268,7 +270,8 @@ rounds("a reader that never reads, among $readers that do", sub {
            'and it was much');
     ok(until_true(sub { metric('rtprop_ws_slow_total') == $slow + 1 }),
        'who does not is closed');
-    is(($sink->wait_close)[0], 1013, 'with 1013');
+    like(RTProp::Nginx::slurp($nginx->prefix . '/logs/sessions.log'),
+         qr/^(?=.*"user":"sink$round").*"(?:close_)?code":1013/m, 'with 1013');
     $sink->drop;
     served($witness, 'the reader that never reads');
 });
