@@ -167,6 +167,9 @@ sub place {
 # A worker killed while the clock is elsewhere is noticed as ever.
 
 {
+    # those who watched have gone
+    until_true(sub { metric('rtprop_connections_active') == 0
+                     && metric('rtprop_ws_connections') == 0 });
     my $base = gauges();
     my @clients = map { client(user => "k$_", %in) } 1 .. 5;
 
