@@ -272,6 +272,9 @@ void ngx_rtprop_store_listen_ready(ngx_rtprop_pg_t *pg);
 void ngx_rtprop_store_listen_lost(ngx_rtprop_pg_t *pg);
 void ngx_rtprop_store_listen_notify(ngx_rtprop_pg_t *pg, PGnotify *notify);
 
+/* Asks the listening connection whether it lives. */
+void ngx_rtprop_store_listen_ping(ngx_rtprop_store_t *store);
+
 /* store_conf: rmcf's own; sets what libpq is told, unless it is set. */
 ngx_rtprop_store_conf_t *ngx_rtprop_store_conf(ngx_rtprop_main_conf_t *rmcf);
 ngx_int_t ngx_rtprop_store_set(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,

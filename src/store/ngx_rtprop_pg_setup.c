@@ -376,6 +376,15 @@ ngx_rtprop_pg_check(ngx_rtprop_query_t *query, PGresult *res, u_char *buf,
     rtprop_sql_field_t  *f;
 
     last = buf + size;
+    n = PQnparams(res);
+
+    if (n != query->nparams) {
+        (void) ngx_slprintf(buf, last, "it takes %ui parameters, it is given "
+                            "%ui: %s%Z", n, query->nparams, query->params);
+        buf[size - 1] = '\0';
+        return 0;
+    }
+
     n = PQnfields(res);
 
     if (query->ncolumns && n != query->ncolumns) {
@@ -412,12 +421,14 @@ static void
 ngx_rtprop_pg_unusable(ngx_rtprop_pg_t *pg, ngx_rtprop_query_t *query,
     const char *why)
 {
-    u_char              **slot, *text;
+    u_char              **slot, *text, *other;
     size_t                len;
     ngx_rtprop_store_t   *store;
 
     store = pg->store;
     slot = &pg->unusable[query->index];
+    other = (pg == &store->reader ? &store->writer : &store->reader)
+            ->unusable[query->index];
 
     if (why == NULL) {
         why = "no reason given";
@@ -427,9 +438,7 @@ ngx_rtprop_pg_unusable(ngx_rtprop_pg_t *pg, ngx_rtprop_query_t *query,
         return;
     }
 
-    if (pg == &store->reader || store->reader.unusable[query->index] == NULL
-        || ngx_strcmp(store->reader.unusable[query->index], why) != 0)
-    {
+    if (other == NULL || ngx_strcmp(other, why) != 0) {
         ngx_log_error(NGX_LOG_ERR, store->worker->log, 0,
                       "rtprop: query \"%s\" is unusable: %s", query->name,
                       why);

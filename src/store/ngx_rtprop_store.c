@@ -362,7 +362,10 @@ ngx_rtprop_store_away(ngx_event_t *ev)
 }
 
 
-/* What was wrong with a query may have been mended in the database. */
+/*
+ * What was wrong with a query may have been mended in the database.  Who only
+ * listens does not notice that the other end is gone.
+ */
 
 static void
 ngx_rtprop_store_recheck(ngx_event_t *ev)
@@ -373,6 +376,8 @@ ngx_rtprop_store_recheck(ngx_event_t *ev)
 
     store = ev->data;
     ngx_add_timer(ev, NGX_RTPROP_STORE_RECHECK);
+
+    ngx_rtprop_store_listen_ping(store);
 
     for (n = 0; n < 2; n++) {
         pg = n ? &store->reader : &store->writer;

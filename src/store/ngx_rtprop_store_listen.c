@@ -5,8 +5,13 @@
 #include "store/ngx_rtprop_pg.h"
 
 
+#define NGX_RTPROP_LISTEN_NONE  NGX_MAX_SIZE_T_VALUE
+
+
 static ngx_int_t ngx_rtprop_listen_send(ngx_rtprop_store_t *store,
     ngx_uint_t n);
+static ngx_int_t ngx_rtprop_listen_ask(ngx_rtprop_store_t *store,
+    ngx_uint_t channel, const char *sql);
 static void ngx_rtprop_listen_result(ngx_rtprop_pg_segment_t *segment,
     PGresult *res, ngx_uint_t nth);
 static void ngx_rtprop_listen_end(ngx_rtprop_pg_segment_t *segment,
@@ -19,6 +24,13 @@ typedef struct {
     ngx_uint_t                 channel;
     ngx_uint_t                 failed;    /* unsigned failed:1 */
 } ngx_rtprop_listening_t;
+
+
+static inline ngx_rtprop_listen_t *
+ngx_rtprop_listen_channel(ngx_rtprop_store_t *store, ngx_uint_t n)
+{
+    return (ngx_rtprop_listen_t *) store->channels.elts + n;
+}
 
 
 ngx_int_t
@@ -66,13 +78,39 @@ ngx_rtprop_store_listen_ready(ngx_rtprop_pg_t *pg)
 static ngx_int_t
 ngx_rtprop_listen_send(ngx_rtprop_store_t *store, ngx_uint_t n)
 {
-    u_char                   sql[128];
+    u_char                sql[128];
+    ngx_rtprop_listen_t  *listen;
+
+    listen = ngx_rtprop_listen_channel(store, n);
+
+    (void) ngx_snprintf(sql, sizeof(sql), "LISTEN \"%V\"%Z",
+                        &listen->channel);
+    sql[sizeof(sql) - 1] = '\0';
+
+    return ngx_rtprop_listen_ask(store, n, (char *) sql);
+}
+
+
+void
+ngx_rtprop_store_listen_ping(ngx_rtprop_store_t *store)
+{
+    if (store->listener.state == NGX_RTPROP_PG_READY
+        && ngx_queue_empty(&store->listener.segments))
+    {
+        (void) ngx_rtprop_listen_ask(store, NGX_RTPROP_LISTEN_NONE,
+                                     "SELECT 1");
+    }
+}
+
+
+static ngx_int_t
+ngx_rtprop_listen_ask(ngx_rtprop_store_t *store, ngx_uint_t channel,
+    const char *sql)
+{
     ngx_rtprop_pg_t         *pg;
-    ngx_rtprop_listen_t     *listen;
     ngx_rtprop_listening_t  *l;
 
     pg = &store->listener;
-    listen = store->channels.elts;
 
     l = ngx_calloc(sizeof(ngx_rtprop_listening_t), store->worker->log);
 
@@ -84,13 +122,9 @@ ngx_rtprop_listen_send(ngx_rtprop_store_t *store, ngx_uint_t n)
     l->segment.end = ngx_rtprop_listen_end;
     l->segment.data = l;
     l->store = store;
-    l->channel = n;
+    l->channel = channel;
 
-    (void) ngx_snprintf(sql, sizeof(sql), "LISTEN \"%V\"%Z",
-                        &listen[n].channel);
-    sql[sizeof(sql) - 1] = '\0';
-
-    if (PQsendQueryParams(pg->db, (char *) sql, 0, NULL, NULL, NULL, NULL, 0)
+    if (PQsendQueryParams(pg->db, sql, 0, NULL, NULL, NULL, NULL, 0)
         == 0
         || ngx_rtprop_pg_sync(pg, &l->segment) != NGX_OK)
     {
@@ -113,7 +147,9 @@ ngx_rtprop_listen_result(ngx_rtprop_pg_segment_t *segment, PGresult *res,
 
     l = segment->data;
 
-    if (PQresultStatus(res) != PGRES_COMMAND_OK) {
+    if (PQresultStatus(res) != PGRES_COMMAND_OK
+        && PQresultStatus(res) != PGRES_TUPLES_OK)
+    {
         l->failed = 1;
         ngx_rtprop_store_log_failure(l->store, "LISTEN", res);
         l->store->listener.doomed = "LISTEN refused";
@@ -139,11 +175,11 @@ ngx_rtprop_listen_end(ngx_rtprop_pg_segment_t *segment, ngx_int_t rc)
 
     ngx_free(l);
 
-    if (rc != NGX_OK || failed) {
+    if (rc != NGX_OK || failed || n == NGX_RTPROP_LISTEN_NONE) {
         return;
     }
 
-    listen = (ngx_rtprop_listen_t *) store->channels.elts + n;
+    listen = ngx_rtprop_listen_channel(store, n);
 
     if (listen->watcher->listening) {
         listen->watcher->listening(listen->watcher->data, &listen->channel);
@@ -174,7 +210,7 @@ ngx_rtprop_store_listen_notify(ngx_rtprop_pg_t *pg, PGnotify *notify)
     payload.len = ngx_strlen(notify->extra);
 
     for (i = 0; i < store->channels.nelts; i++) {
-        listen = (ngx_rtprop_listen_t *) store->channels.elts + i;
+        listen = ngx_rtprop_listen_channel(store, i);
 
         if (listen->watcher->notify
             && ngx_strncmp(listen->channel.data, notify->relname,
