@@ -70,7 +70,7 @@ rtprop_redis_moved(const char *text, size_t len, unsigned *slot,
 
     /* ":6381": the host is that of who says so */
 
-    if (s.data[0] == ':') {
+    if (s.data[0] == ':' && memchr(s.data + 1, ':', s.len - 1) == NULL) {
         (void) rtprop_redis_host(host, &s);
         host->host.len = 0;
 
