@@ -37,7 +37,9 @@ struct ngx_rtprop_hub_s {
     ngx_uint_t                  nusers;     /* sessions in it */
 
     ngx_rtprop_protocol_t      *protocols[NGX_RTPROP_VARIANTS];
-    ngx_queue_t                 updates;    /* under way, see hub_update */
+    ngx_queue_t                *docs;       /* buckets, see hub_update */
+    ngx_queue_t                 remembered; /* of them; newest first */
+    ngx_uint_t                  nremembered;
     ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
     ngx_event_t                 sweep;
     ngx_event_t                 retry;      /* of re-reads that failed */
@@ -347,7 +349,9 @@ void ngx_rtprop_resume_done(ngx_rtprop_resume_t *resume,
  * done() gets op.rc: NGX_OK (version, events' offsets set), NGX_ABORT (past
  * not_after), NGX_BUSY (conflicts without end, no room), NGX_ERROR.
  *
- * Updates of one document in one worker are applied in the order of calls.
+ * Updates of one document in one worker are applied in the order of calls; of
+ * several that wait each is applied to what the ones before it have made, and
+ * they are written together.
  */
 typedef struct ngx_rtprop_update_s  ngx_rtprop_update_t;
 
@@ -368,7 +372,8 @@ struct ngx_rtprop_update_s {
 
     ngx_rtprop_hub_t           *hub;        /* private from here on */
     ngx_queue_t                 queue;
-    ngx_queue_t                 waiting;
+    unsigned                    writes:1;
+    unsigned                    late:1;
 };
 
 void ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub,

@@ -17,6 +17,9 @@
 
 ngx_int_t ngx_rtprop_hub_channels_init(ngx_rtprop_hub_t *hub);
 
+/* The table of documents with updates under way. */
+ngx_int_t ngx_rtprop_hub_updates_init(ngx_rtprop_hub_t *hub);
+
 /* The channel of this name, or NULL. */
 ngx_rtprop_channel_t *ngx_rtprop_hub_channel(ngx_rtprop_hub_t *hub,
     ngx_str_t *name);

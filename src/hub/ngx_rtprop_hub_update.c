@@ -1,269 +1,252 @@
 /*
- * Documents read, judged, written; jobs put on the engine's schedule.
+ * Documents read, judged, written.
+ *
+ * Updates of one document that wait in this worker are a group: each is judged
+ * on what the ones before it have made, and all are written by one
+ * compare-and-set, which raises the version by as many.  Who was refused, or
+ * had nothing to write, hears it when that on which it was judged is known to
+ * be so: with the group's commit, or after reading once more.
+ *
+ * What this worker wrote last, or was told in a conflict, is remembered, so
+ * that the next group need not read it first; where it was outdated, the
+ * conflict says so.
  */
 
-#include "hub/ngx_rtprop_hub.h"
+#include "hub/ngx_rtprop_hub_update.h"
+#include "hub/ngx_rtprop_hub_channel.h"
 
 
-#define NGX_RTPROP_HUB_TRIES  32        /* conflicts before giving up */
+#define NGX_RTPROP_HUB_DOCS        256      /* buckets */
+#define NGX_RTPROP_HUB_REMEMBERED  64       /* documents */
+#define NGX_RTPROP_HUB_TEXT        262144   /* octets of one of them */
 
 
-typedef struct {
-    ngx_rtprop_schedule_t       schedule;
-    ngx_rtprop_hub_t           *hub;
-} ngx_rtprop_hub_schedule_t;
+static ngx_rtprop_hub_doc_t *ngx_rtprop_hub_doc(ngx_rtprop_hub_t *hub,
+    ngx_str_t *key);
+static void ngx_rtprop_hub_doc_release(ngx_rtprop_hub_doc_t *doc);
 
-
-static void ngx_rtprop_hub_update_start(ngx_rtprop_update_t *update);
-static void ngx_rtprop_hub_update_got(ngx_rtprop_op_t *op);
-static void ngx_rtprop_hub_update_judge(ngx_rtprop_update_t *update);
-static void ngx_rtprop_hub_update_put(ngx_rtprop_op_t *op);
-static void ngx_rtprop_hub_update_end(ngx_rtprop_update_t *update,
-    ngx_int_t rc);
-static void ngx_rtprop_hub_scheduled(ngx_rtprop_op_t *op);
-
-
-/* Updates of one document stand in line behind the one that is under way. */
 
 void
 ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub, ngx_rtprop_update_t *update)
 {
-    ngx_queue_t          *q;
-    ngx_rtprop_update_t  *u;
+    ngx_rtprop_hub_doc_t  *doc;
 
     update->hub = hub;
     update->tries = 0;
-    ngx_queue_init(&update->waiting);
+    update->writes = 0;
+    update->late = 0;
 
-    for (q = ngx_queue_head(&hub->updates);
-         q != ngx_queue_sentinel(&hub->updates);
+    doc = ngx_rtprop_hub_doc(hub, &update->state.key);
+
+    if (doc == NULL) {
+        update->rc = NGX_ERROR;
+        update->state.op.rc = NGX_ERROR;
+        update->done(update);
+        return;
+    }
+
+    ngx_queue_insert_tail(&doc->waiting, &update->queue);
+
+    if (!doc->busy) {
+        ngx_rtprop_hub_doc_next(doc);
+    }
+}
+
+
+/* ------------------------------------------------------------- documents */
+
+ngx_int_t
+ngx_rtprop_hub_updates_init(ngx_rtprop_hub_t *hub)
+{
+    ngx_uint_t  i;
+
+    hub->docs = ngx_palloc(hub->worker->pool,
+                           NGX_RTPROP_HUB_DOCS * sizeof(ngx_queue_t));
+
+    if (hub->docs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_RTPROP_HUB_DOCS; i++) {
+        ngx_queue_init(&hub->docs[i]);
+    }
+
+    ngx_queue_init(&hub->remembered);
+
+    return NGX_OK;
+}
+
+
+static ngx_rtprop_hub_doc_t *
+ngx_rtprop_hub_doc(ngx_rtprop_hub_t *hub, ngx_str_t *key)
+{
+    uint32_t               hash;
+    ngx_queue_t           *q, *bucket;
+    ngx_rtprop_hub_doc_t  *doc;
+
+    hash = ngx_murmur_hash2(key->data, key->len);
+    bucket = &hub->docs[hash % NGX_RTPROP_HUB_DOCS];
+
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
          q = ngx_queue_next(q))
     {
-        u = ngx_queue_data(q, ngx_rtprop_update_t, queue);
+        doc = ngx_queue_data(q, ngx_rtprop_hub_doc_t, queue);
 
-        if (u->state.key.len == update->state.key.len
-            && ngx_memcmp(u->state.key.data, update->state.key.data,
-                          u->state.key.len) == 0)
+        if (doc->hash == hash && doc->state.key.len == key->len
+            && ngx_memcmp(doc->key, key->data, key->len) == 0)
         {
-            ngx_queue_insert_tail(&u->waiting, &update->queue);
-            return;
+            return doc;
         }
     }
 
-    ngx_queue_insert_tail(&hub->updates, &update->queue);
+    doc = ngx_alloc(sizeof(ngx_rtprop_hub_doc_t) + key->len,
+                    hub->worker->log);
 
-    ngx_rtprop_hub_update_start(update);
+    if (doc == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(doc, sizeof(ngx_rtprop_hub_doc_t));
+    ngx_memcpy(doc->key, key->data, key->len);
+
+    doc->hub = hub;
+    doc->hash = hash;
+    doc->state.key.len = key->len;
+    doc->state.key.data = doc->key;
+
+    ngx_queue_init(&doc->waiting);
+    ngx_queue_init(&doc->group);
+    ngx_queue_insert_tail(bucket, &doc->queue);
+
+    return doc;
 }
 
 
-static void
-ngx_rtprop_hub_update_start(ngx_rtprop_update_t *update)
-{
-    ngx_rtprop_engine_t  *e;
-
-    e = update->hub->engine;
-
-    update->state.op.done = ngx_rtprop_hub_update_got;
-    update->state.op.data = update;
-    update->state.events = NULL;
-    update->state.nevents = 0;
-
-    e->state_get(e, &update->state);
-}
-
-
-static void
-ngx_rtprop_hub_update_got(ngx_rtprop_op_t *op)
-{
-    ngx_rtprop_update_t *update = op->data;
-
-    switch (op->rc) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_DECLINED:
-        update->state.version = 0;
-        ngx_str_null(&update->state.value);
-        break;
-
-    default:
-        ngx_rtprop_hub_update_end(update, op->rc);
-        return;
-    }
-
-    ngx_rtprop_hub_update_judge(update);
-}
-
-
-static void
-ngx_rtprop_hub_update_judge(ngx_rtprop_update_t *update)
-{
-    ngx_int_t             rc;
-    ngx_rtprop_engine_t  *e;
-
-    if (update->tries++ == NGX_RTPROP_HUB_TRIES) {
-        ngx_rtprop_hub_update_end(update, NGX_BUSY);
-        return;
-    }
-
-    update->events = NULL;
-    update->nevents = 0;
-    update->not_after = 0;
-    update->remove = 0;
-
-    rc = update->apply(update, &update->state.value, update->state.version,
-                       update->state.now ? update->state.now
-                                         : ngx_rtprop_now());
-
-    if (rc != NGX_OK) {
-        ngx_rtprop_hub_update_end(update, rc == NGX_DONE ? NGX_OK : rc);
-        return;
-    }
-
-    e = update->hub->engine;
-
-    update->state.op.done = ngx_rtprop_hub_update_put;
-    update->state.value = update->value;
-    update->state.events = update->events;
-    update->state.nevents = update->nevents;
-    update->state.not_after = update->not_after;
-
-    if (update->remove) {
-        ngx_str_null(&update->state.value);
-    }
-
-    e->state_put(e, &update->state);
-}
-
-
-static void
-ngx_rtprop_hub_update_put(ngx_rtprop_op_t *op)
-{
-    ngx_rtprop_update_t *update = op->data;
-
-    if (op->rc == NGX_DECLINED) {
-
-        /* another was quicker: value and version are now what it wrote */
-
-        ngx_rtprop_hub_update_judge(update);
-        return;
-    }
-
-    ngx_rtprop_hub_update_end(update, op->rc);
-}
-
-
-/* The next in line starts before done(), which may free this one. */
-
-static void
-ngx_rtprop_hub_update_end(ngx_rtprop_update_t *update, ngx_int_t rc)
-{
-    ngx_queue_t          *q;
-    ngx_rtprop_hub_t     *hub;
-    ngx_rtprop_update_t  *next;
-
-    hub = update->hub;
-    next = NULL;
-
-    ngx_queue_remove(&update->queue);
-
-    if (!ngx_queue_empty(&update->waiting)) {
-        q = ngx_queue_head(&update->waiting);
-        ngx_queue_remove(q);
-        next = ngx_queue_data(q, ngx_rtprop_update_t, queue);
-
-        if (!ngx_queue_empty(&update->waiting)) {
-            ngx_queue_add(&next->waiting, &update->waiting);
-        }
-
-        ngx_queue_insert_tail(&hub->updates, &next->queue);
-    }
-
-    update->rc = rc;
-    update->state.op.rc = rc;
-    update->done(update);
-
-    if (next) {
-        ngx_rtprop_hub_update_start(next);
-    }
-}
-
-
-/* ------------------------------------------------------------------ jobs */
+/* A group may end before its first operation returns: then the loop goes on. */
 
 void
-ngx_rtprop_hub_schedule(ngx_rtprop_hub_t *hub, ngx_str_t *key, int64_t due,
-    ngx_str_t *payload)
+ngx_rtprop_hub_doc_next(ngx_rtprop_hub_doc_t *doc)
 {
-    ngx_pool_t                 *pool;
-    ngx_rtprop_hub_schedule_t  *s;
-
-    pool = ngx_rtprop_hub_pool(hub);
-
-    if (pool == NULL) {
-        goto failed;
+    if (doc->looping) {
+        doc->again = 1;
+        return;
     }
 
-    s = ngx_pcalloc(pool, sizeof(ngx_rtprop_hub_schedule_t));
+    doc->looping = 1;
 
-    if (s == NULL) {
-        goto failed;
-    }
+    do {
+        doc->again = 0;
+        doc->busy = !ngx_queue_empty(&doc->waiting);
 
-    s->hub = hub;
-    s->schedule.op.done = ngx_rtprop_hub_scheduled;
-    s->schedule.op.data = s;
-    s->schedule.op.pool = pool;
-    s->schedule.due = due;
-    s->schedule.key.len = key->len;
-    s->schedule.key.data = ngx_pstrdup(pool, key);
-
-    if (s->schedule.key.data == NULL) {
-        goto failed;
-    }
-
-    if (payload && payload->len) {
-        s->schedule.payload.len = payload->len;
-        s->schedule.payload.data = ngx_pstrdup(pool, payload);
-
-        if (s->schedule.payload.data == NULL) {
-            goto failed;
+        if (doc->busy) {
+            ngx_rtprop_hub_group_begin(doc);
         }
-    }
 
-    hub->engine->schedule(hub->engine, &s->schedule);
+    } while (doc->again);
 
-    return;
+    doc->looping = 0;
 
-failed:
-
-    ngx_log_error(NGX_LOG_ERR, hub->worker->log, 0,
-                  "rtprop: no memory to schedule \"%V\"", key);
-
-    if (pool) {
-        ngx_rtprop_hub_free_pool(hub, pool);
+    if (!doc->busy) {
+        ngx_rtprop_hub_doc_release(doc);
     }
 }
 
 
-static void
-ngx_rtprop_hub_scheduled(ngx_rtprop_op_t *op)
+ngx_uint_t
+ngx_rtprop_hub_doc_hold(ngx_rtprop_hub_doc_t *doc)
 {
-    ngx_rtprop_hub_schedule_t *s = op->data;
+    ngx_uint_t  held;
 
-    if (op->rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, s->hub->worker->log, 0,
-                      "rtprop: \"%V\" could not be scheduled",
-                      &s->schedule.key);
-    }
+    held = doc->looping;
+    doc->looping = 1;
+    doc->at_once = 1;
 
-    ngx_rtprop_hub_free_pool(s->hub, op->pool);
+    return held;
 }
 
 
 void
-ngx_rtprop_hub_job_done(ngx_rtprop_hub_t *hub, ngx_str_t *key, uint64_t fence)
+ngx_rtprop_hub_doc_let(ngx_rtprop_hub_doc_t *doc, ngx_uint_t held)
 {
-    hub->engine->schedule_done(hub->engine, key, fence);
+    doc->at_once = 0;
+
+    if (!held) {
+        doc->looping = 0;
+
+        if (doc->again) {
+            ngx_rtprop_hub_doc_next(doc);
+        }
+    }
+}
+
+
+static void
+ngx_rtprop_hub_doc_release(ngx_rtprop_hub_doc_t *doc)
+{
+    if (doc->known) {
+        return;
+    }
+
+    ngx_queue_remove(&doc->queue);
+    ngx_free(doc);
+}
+
+
+void
+ngx_rtprop_hub_doc_forget(ngx_rtprop_hub_doc_t *doc)
+{
+    if (doc->known) {
+        doc->known = 0;
+        doc->hub->nremembered--;
+        ngx_queue_remove(&doc->used);
+        ngx_free(doc->memory.data);
+        ngx_str_null(&doc->memory);
+    }
+}
+
+
+/* The least recently used one goes, unless it is in use. */
+
+void
+ngx_rtprop_hub_doc_remember(ngx_rtprop_hub_doc_t *doc)
+{
+    u_char                *p;
+    ngx_queue_t           *q;
+    ngx_rtprop_hub_t      *hub;
+    ngx_rtprop_hub_doc_t  *old;
+
+    hub = doc->hub;
+    p = NULL;
+
+    if (doc->version && doc->text.len <= NGX_RTPROP_HUB_TEXT) {
+        p = ngx_alloc(doc->text.len + 1, hub->worker->log);
+    }
+
+    if (p == NULL) {
+        ngx_rtprop_hub_doc_forget(doc);
+        return;
+    }
+
+    ngx_memcpy(p, doc->text.data, doc->text.len);
+    ngx_rtprop_hub_doc_forget(doc);
+
+    doc->known = 1;
+    doc->memory.len = doc->text.len;
+    doc->memory.data = p;
+    doc->text = doc->memory;
+
+    ngx_queue_insert_head(&hub->remembered, &doc->used);
+
+    if (++hub->nremembered <= NGX_RTPROP_HUB_REMEMBERED) {
+        return;
+    }
+
+    q = ngx_queue_last(&hub->remembered);
+    old = ngx_queue_data(q, ngx_rtprop_hub_doc_t, used);
+
+    if (!old->busy) {
+        ngx_rtprop_hub_doc_forget(old);
+        ngx_rtprop_hub_doc_release(old);
+    }
 }
