@@ -26,6 +26,7 @@
 #include "hub/ngx_rtprop_hub.h"
 #include "engine/redis/ngx_rtprop_redis.h"
 #include "store/ngx_rtprop_store.h"
+#include "store/ngx_rtprop_durable.h"
 #include "http/ngx_rtprop_http.h"
 #include <openssl/rand.h>
 
@@ -339,6 +340,7 @@ ngx_rtprop_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_engine_redis_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_redis_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_store_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_durable_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_http_preconfiguration(cf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -364,6 +366,12 @@ ngx_rtprop_postconfiguration(ngx_conf_t *cf)
 
     if (!rmcf->used) {
         return NGX_OK;
+    }
+
+    if (ngx_rtprop_store_configured(rmcf)
+        && ngx_rtprop_durable_postconfiguration(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (rmcf->engine == NGX_RTPROP_ENGINE_REDIS

@@ -70,6 +70,7 @@ struct ngx_rtprop_event_s {
     ngx_str_t                  replace;
 
     uint64_t                   arrived;    /* usec, monotonic: for latency */
+    void                      *data;       /* of who publishes; see durable */
 };
 
 
@@ -90,6 +91,9 @@ struct ngx_rtprop_op_s {
  * Publishes n events, each to its channel.  Reliable ones get epoch, offset
  * and a place in history; all or none of them.  NGX_BUSY: zone full even
  * after old history went.
+ *
+ * NGX_DONE, of a durable engine: the only event was published before, by
+ * another operation; its id, time, epoch and offset are those of that one.
  *
  * carried: reliable ones have epoch, offset and time already, by an authority
  * that counts without gaps; the engine follows it.  Of each event, in their
@@ -337,6 +341,7 @@ struct ngx_rtprop_engine_s {
     ngx_rtprop_hub_t              *hub;
     ngx_rtprop_engine_handler_t   *handler;
     void                          *data;   /* of the implementation */
+    unsigned                       durable:1;  /* kept in a database */
 
     void  (*publish)(ngx_rtprop_engine_t *e, ngx_rtprop_publish_t *op);
     void  (*history)(ngx_rtprop_engine_t *e, ngx_rtprop_history_t *op);
@@ -378,6 +383,13 @@ ngx_int_t ngx_rtprop_engine_redis_preconfiguration(ngx_conf_t *cf);
 ngx_rtprop_engine_t *ngx_rtprop_engine_redis_create(
     ngx_rtprop_worker_t *worker, ngx_rtprop_hub_t *hub,
     ngx_rtprop_engine_handler_t *handler);
+
+/*
+ * An engine in front of another one that keeps in worker->store what must last
+ * (store/ngx_rtprop_durable.h).  NULL on an error.
+ */
+ngx_rtprop_engine_t *ngx_rtprop_engine_durable_create(
+    ngx_rtprop_worker_t *worker, ngx_rtprop_engine_t *inner);
 
 
 #endif /* _NGX_RTPROP_ENGINE_H_INCLUDED_ */

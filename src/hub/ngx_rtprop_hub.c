@@ -113,7 +113,6 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     }
 
     hub->worker = worker;
-    ngx_queue_init(&hub->updates);
 
     hub->sweep.handler = ngx_rtprop_hub_sweep;
     hub->sweep.data = hub;
@@ -127,6 +126,7 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     if (ngx_array_init(&hub->dead, worker->pool, 64, sizeof(ngx_pool_t *))
         != NGX_OK
         || ngx_rtprop_hub_channels_init(hub) != NGX_OK
+        || ngx_rtprop_hub_updates_init(hub) != NGX_OK
         || ngx_rtprop_hub_users_init(hub) != NGX_OK
         || ngx_rtprop_hub_protocols(hub) != NGX_OK)
     {
@@ -144,6 +144,10 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
                                                    &ngx_rtprop_hub_handler)
                   : ngx_rtprop_engine_shm_create(worker, hub,
                                                  &ngx_rtprop_hub_handler);
+
+    if (hub->engine && worker->store) {
+        hub->engine = ngx_rtprop_engine_durable_create(worker, hub->engine);
+    }
 
     if (hub->engine == NULL) {
         return NGX_ERROR;

@@ -11,6 +11,7 @@
  *     ngx_rtprop_auction_clock.c     start, end and countdown by themselves
  *     ngx_rtprop_auction_http.c      the resource and its actions
  *     ngx_rtprop_auction_post.c      broadcast/auction
+ *     ngx_rtprop_auction_store.c     what the database keeps
  *     rtprop_auction*.c              the rules
  *
  * The document "auction:{id}" is the whole truth, and each change of it is
@@ -28,6 +29,7 @@
 
 
 #include "hub/ngx_rtprop_hub.h"
+#include "store/ngx_rtprop_store.h"
 #include "features/auction/rtprop_auction.h"
 #include "features/auction/rtprop_auction_json.h"
 
@@ -49,6 +51,14 @@
 typedef struct {
     ngx_queue_t                 paces;      /* see ngx_rtprop_auction_count.c */
     ngx_uint_t                  npaces;
+
+    /* see ngx_rtprop_auction_store.c */
+    ngx_rtprop_query_t         *refuse;
+    ngx_rtprop_worker_t        *worker;
+    ngx_queue_t                 refused;    /* bids to be written down */
+    ngx_uint_t                  nrefused;   /* with those under way */
+    ngx_event_t                 audit;
+    unsigned                    auditing:1;
 } ngx_rtprop_auction_conf_t;
 
 
@@ -162,6 +172,21 @@ void ngx_rtprop_auction_go(ngx_rtprop_hub_t *hub, ngx_str_t *id,
     ngx_str_t *user, u_char *session);
 
 
+/* --------------------------------------------------------------- store --- */
+
+/* Says where auctions are kept; part of preconfiguration. */
+ngx_int_t ngx_rtprop_auction_store(ngx_conf_t *cf,
+    ngx_rtprop_auction_conf_t *conf);
+
+/*
+ * Writes down, where there is a database, that a bid was refused: the command,
+ * the auction, its version on which it was judged (0: none), and why, which is
+ * a constant.  Waits for nothing.
+ */
+void ngx_rtprop_auction_audit(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
+    uint64_t version, const char *code);
+
+
 /* ------------------------------------------------------------ handlers --- */
 
 void ngx_rtprop_auction_join(ngx_rtprop_cmd_t *cmd);
@@ -199,7 +224,8 @@ typedef enum {
     NGX_RTPROP_AUCTION_STAT_REPEATED = RTPROP_AUCTION_UNAVAILABLE + 1,
     NGX_RTPROP_AUCTION_STAT_EXTENDED,
     NGX_RTPROP_AUCTION_STAT_CLOSED,
-    NGX_RTPROP_AUCTION_STAT_CONFLICTS
+    NGX_RTPROP_AUCTION_STAT_CONFLICTS,
+    NGX_RTPROP_AUCTION_STAT_UNAUDITED
 } ngx_rtprop_auction_stat_e;
 
 void ngx_rtprop_auction_count(ngx_rtprop_worker_t *worker, ngx_uint_t which,

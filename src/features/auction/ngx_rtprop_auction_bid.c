@@ -359,7 +359,12 @@ static void
 ngx_rtprop_auction_bid_reject(ngx_rtprop_cmd_t *cmd,
     rtprop_auction_view_t *view, rtprop_auction_verdict_t *v, json_t *extra)
 {
-    json_t  *payload, *amount;
+    json_t     *payload, *amount;
+    ngx_str_t   id;
+
+    id = ngx_rtprop_auction_str(view->id);
+    ngx_rtprop_auction_audit(cmd, &id, view->version ? view->version - 1 : 0,
+                             rtprop_auction_code_word(v->code));
 
     amount = rtprop_json_get(cmd->payload, "amount");
     payload = rtprop_auction_rejected_payload(view, v, amount);

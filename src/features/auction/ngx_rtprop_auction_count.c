@@ -48,6 +48,7 @@ ngx_rtprop_auction_started(ngx_rtprop_worker_t *worker, void *data)
     ngx_rtprop_auction_conf_t *conf = data;
 
     ngx_queue_init(&conf->paces);
+    ngx_queue_init(&conf->refused);
 }
 
 

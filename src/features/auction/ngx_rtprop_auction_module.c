@@ -168,6 +168,10 @@ static ngx_rtprop_stat_desc_t  ngx_rtprop_auction_stats[] = {
       ngx_string("Changes judged anew since another one was quicker."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_auction_unaudited_total"),
+      ngx_string("Refused bids that could not be written to the database."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_null_string, ngx_null_string, NGX_RTPROP_STAT_COUNTER,
       ngx_null_string, 0 }
 };
@@ -233,6 +237,7 @@ ngx_rtprop_auction_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_event_types_add(cf, ngx_rtprop_auction_events) != NGX_OK
         || ngx_rtprop_stat_add(cf, ngx_rtprop_auction_stats) != NGX_OK
         || ngx_rtprop_observer_add(cf, &observer) != NGX_OK
+        || ngx_rtprop_auction_store(cf, observer.data) != NGX_OK
         || ngx_rtprop_job_add(cf, &job) != NGX_OK)
     {
         return NGX_ERROR;

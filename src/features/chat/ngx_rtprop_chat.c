@@ -17,6 +17,7 @@ typedef struct {
     ngx_rtprop_event_t          event;
     ngx_rtprop_cmd_t           *cmd;
     rtprop_chat_message_t       message;
+    unsigned                    known:1;    /* was sent before */
 } ngx_rtprop_chat_send_t;
 
 
@@ -135,8 +136,11 @@ ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
-    if (m->message.client_message_id.len) {
+    /* a database knows by itself what it has */
 
+    if (m->message.client_message_id.len
+        && !cmd->worker->engine->durable)
+    {
         if (ngx_rtprop_chat_send_once(m) != NGX_OK) {
             ngx_rtprop_refuse_rc(cmd, NGX_ERROR);
         }
@@ -173,6 +177,7 @@ ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m)
     m->event.user = ngx_rtprop_chat_str(m->message.from.id);
     m->event.flags = NGX_RTPROP_EV_RECEIPT;
     m->event.arrived = cmd->arrived;
+    m->event.data = &m->message;
 
     if (json_array_size(cmd->args[2].json)) {
 
@@ -226,7 +231,12 @@ ngx_rtprop_chat_sent(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_chat_send_t *m = op->data;
 
-    if (op->rc != NGX_OK) {
+    if (op->rc == NGX_DONE) {
+        m->message.id = m->event.id;
+        m->message.created_at = m->event.time;
+        m->known = 1;
+
+    } else if (op->rc != NGX_OK) {
         ngx_rtprop_refuse_rc(m->cmd, op->rc);
         return;
     }
@@ -319,7 +329,7 @@ ngx_rtprop_chat_ack(ngx_rtprop_chat_send_t *m)
 {
     u_char  id[NGX_INT64_LEN];
 
-    if (m->message.id == m->event.id) {
+    if (m->message.id == m->event.id && !m->known) {
         ngx_rtprop_chat_reply(m->cmd, &m->event.channel, &m->message);
     }
 

@@ -12,6 +12,7 @@
  *     ngx_rtprop_chat_people.c    who came and left
  *     ngx_rtprop_chat_online.c    who is online
  *     ngx_rtprop_chat_http.c      the resources
+ *     ngx_rtprop_chat_store.c     what the database keeps
  *     rtprop_chat*.c              the rules
  */
 
@@ -40,6 +41,10 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_rtprop_chat_module;
+
+
+/* Says where conversations are kept; part of preconfiguration. */
+ngx_int_t ngx_rtprop_chat_store(ngx_conf_t *cf);
 
 
 /* Handlers of commands. */
@@ -130,6 +135,9 @@ void ngx_rtprop_chat_index(ngx_rtprop_hub_t *hub, ngx_str_t *user,
 #define NGX_RTPROP_CHAT_MARK  "mark"
 #define NGX_RTPROP_CHAT_SENT  "sent"
 #define NGX_RTPROP_CHAT_GOT   "got"
+
+/* Document "chats:{user}": the conversations of a user. */
+#define NGX_RTPROP_CHAT_INDEX "chats"
 
 ngx_int_t ngx_rtprop_chat_key(ngx_pool_t *pool, const char *what,
     ngx_str_t *user, ngx_str_t *channel, ngx_str_t *key);

@@ -241,7 +241,8 @@ ngx_rtprop_chat_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_resources_add(cf, ngx_rtprop_chat_resources, conf)
            != NGX_OK
         || ngx_rtprop_event_types_add(cf, ngx_rtprop_chat_events) != NGX_OK
-        || ngx_rtprop_observer_add(cf, &observer) != NGX_OK)
+        || ngx_rtprop_observer_add(cf, &observer) != NGX_OK
+        || ngx_rtprop_chat_store(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -5,7 +5,6 @@
 #include "features/chat/ngx_rtprop_chat.h"
 
 
-#define NGX_RTPROP_CHAT_INDEX      "chats"
 #define NGX_RTPROP_CHAT_INDEX_MAX  1000
 #define NGX_RTPROP_CHAT_SEEN_MS    (30 * 24 * 60 * 60 * (ngx_msec_t) 1000)
 

@@ -70,6 +70,9 @@ struct ngx_rtprop_notification_delivery_s {
 };
 
 
+/* Says where notifications are kept; part of preconfiguration. */
+ngx_int_t ngx_rtprop_notification_store(ngx_conf_t *cf);
+
 /* Handlers of commands. */
 void ngx_rtprop_notification_list(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_notification_mark(ngx_rtprop_cmd_t *cmd);

@@ -132,6 +132,7 @@ ngx_rtprop_notification_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_resources_add(cf, ngx_rtprop_notification_resources,
                                     NULL)
            != NGX_OK
+        || ngx_rtprop_notification_store(cf) != NGX_OK
         || ngx_rtprop_event_types_add(cf, ngx_rtprop_notification_events)
            != NGX_OK
         || ngx_rtprop_stat_add(cf, ngx_rtprop_notification_stats) != NGX_OK)

@@ -55,6 +55,9 @@ struct ngx_rtprop_presence_look_s {
 };
 
 
+/* Says where agents are kept; part of preconfiguration. */
+ngx_int_t ngx_rtprop_presence_store(ngx_conf_t *cf);
+
 /* Handlers of commands. */
 void ngx_rtprop_presence_online(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_presence_busy(ngx_rtprop_cmd_t *cmd);

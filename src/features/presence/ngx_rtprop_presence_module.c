@@ -136,6 +136,7 @@ ngx_rtprop_presence_preconfiguration(ngx_conf_t *cf)
         != NGX_OK
         || ngx_rtprop_resources_add(cf, ngx_rtprop_presence_resources, NULL)
            != NGX_OK
+        || ngx_rtprop_presence_store(cf) != NGX_OK
         || ngx_rtprop_event_types_add(cf, ngx_rtprop_presence_events)
            != NGX_OK
         || ngx_rtprop_stat_add(cf, ngx_rtprop_presence_stats) != NGX_OK

@@ -38,6 +38,9 @@ extern ngx_module_t            ngx_rtprop_property_module;
 extern ngx_rtprop_stat_desc_t  ngx_rtprop_property_stats[];
 
 
+/* Says where properties are kept; part of preconfiguration. */
+ngx_int_t ngx_rtprop_property_store(ngx_conf_t *cf);
+
 /* Handlers of commands. */
 void ngx_rtprop_property_view(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_property_watch(ngx_rtprop_cmd_t *cmd);

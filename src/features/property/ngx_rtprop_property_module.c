@@ -201,6 +201,7 @@ ngx_rtprop_property_preconfiguration(ngx_conf_t *cf)
         != NGX_OK
         || ngx_rtprop_resources_add(cf, ngx_rtprop_property_resources, NULL)
            != NGX_OK
+        || ngx_rtprop_property_store(cf) != NGX_OK
         || ngx_rtprop_event_types_add(cf, ngx_rtprop_property_events)
            != NGX_OK
         || ngx_rtprop_stat_add(cf, ngx_rtprop_property_stats) != NGX_OK

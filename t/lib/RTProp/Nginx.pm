@@ -73,6 +73,13 @@ sub new {
     chmod 0755, $self->{prefix};
     make_path("$self->{prefix}/logs");
 
+    if ($ENV{RTPROP_TEST_STORE} && !defined $self->{full}
+        && $self->{http} !~ /rtprop_postgres/)
+    {
+        require RTProp::Durable;
+        $self->{store} = RTProp::Durable->directives;
+    }
+
     $self->{port} = free_port();
     $self->{tls_port} = free_port() if $self->{tls};
     $self->own_redis if ($ENV{RTPROP_TEST_ENGINE} // '') eq 'redis';
@@ -181,6 +188,7 @@ http {
     $temp
     @{[$self->engine]}
 
+    @{[$self->{store} // '']}
     $self->{http}
 
     server {

@@ -1,0 +1,331 @@
+/*
+ * What is committed is told through the inner engine.
+ *
+ * Whoever tells first of a channel tells of all that came before, read from the
+ * database: a channel's row was locked until the commit, so what has a lower
+ * position is committed, too.  With the inner engine away nothing is told now;
+ * it is, with the next event of the channel, or by whoever looks after the
+ * channels.
+ */
+
+#include "store/ngx_rtprop_durable_in.h"
+
+
+/* A channel being brought in step on its own. */
+
+typedef struct {
+    ngx_rtprop_history_t         history;
+    ngx_rtprop_publish_t         publish;
+    ngx_rtprop_durable_read_t    read;
+    ngx_rtprop_durable_t        *d;
+    ngx_pool_t                  *pool;
+    ngx_str_t                    channel;
+    uint64_t                     upto;
+    void                       (*done)(void *data, ngx_int_t rc);
+    void                        *data;
+} ngx_rtprop_durable_gap_t;
+
+
+static void ngx_rtprop_durable_carried(ngx_rtprop_op_t *op);
+static void ngx_rtprop_durable_carry_gap(ngx_rtprop_durable_carry_t *carry);
+static void ngx_rtprop_durable_carry_filled(void *data, ngx_int_t rc);
+static void ngx_rtprop_durable_gap_next(ngx_rtprop_durable_gap_t *gap,
+    uint64_t after);
+static void ngx_rtprop_durable_gap_read(ngx_rtprop_durable_read_t *read);
+static void ngx_rtprop_durable_gap_tell(ngx_rtprop_durable_gap_t *gap);
+static void ngx_rtprop_durable_gap_told(ngx_rtprop_op_t *op);
+static void ngx_rtprop_durable_gap_end(ngx_rtprop_durable_gap_t *gap,
+    ngx_int_t rc);
+static void ngx_rtprop_durable_heal_placed(ngx_rtprop_op_t *op);
+static void ngx_rtprop_durable_heal_newest(ngx_rtprop_durable_read_t *read);
+static void ngx_rtprop_durable_healed(void *data, ngx_int_t rc);
+
+
+void
+ngx_rtprop_durable_carry(ngx_rtprop_durable_carry_t *carry)
+{
+    ngx_rtprop_engine_t  *inner;
+
+    inner = carry->d->inner;
+
+    carry->publish.op.done = ngx_rtprop_durable_carried;
+    carry->publish.op.data = carry;
+    carry->publish.op.pool = carry->pool;
+    carry->publish.events = carry->events;
+    carry->publish.nevents = carry->n;
+    carry->publish.carried = 1;
+
+    inner->publish(inner, &carry->publish);
+}
+
+
+static void
+ngx_rtprop_durable_carried(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_durable_carry_t *carry = op->data;
+
+    if (op->rc == NGX_DECLINED) {
+        ngx_rtprop_durable_carry_gap(carry);
+        return;
+    }
+
+    if (op->rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_WARN, carry->d->worker->log, 0,
+                      "rtprop: an event of \"%V\" is committed, and will be "
+                      "told later: %s", &carry->events[0].channel,
+                      op->rc == NGX_BUSY ? "zone full" : "engine away");
+    }
+
+    carry->done(carry);
+}
+
+
+static void
+ngx_rtprop_durable_carry_gap(ngx_rtprop_durable_carry_t *carry)
+{
+    ngx_rtprop_event_t        *ev;
+    ngx_rtprop_durable_gap_t  *gap;
+
+    ev = &carry->events[carry->publish.failed];
+    gap = ngx_pcalloc(carry->pool, sizeof(ngx_rtprop_durable_gap_t));
+
+    if (gap == NULL) {
+        carry->done(carry);
+        return;
+    }
+
+    gap->d = carry->d;
+    gap->pool = carry->pool;
+    gap->channel = ev->channel;
+    gap->upto = ev->offset - 1;
+    gap->done = ngx_rtprop_durable_carry_filled;
+    gap->data = carry;
+
+    ngx_rtprop_durable_gap_next(gap, carry->publish.position);
+}
+
+
+static void
+ngx_rtprop_durable_carry_filled(void *data, ngx_int_t rc)
+{
+    ngx_rtprop_durable_carry_t *carry = data;
+
+    if (rc != NGX_OK) {
+        carry->done(carry);
+        return;
+    }
+
+    ngx_rtprop_durable_carry(carry);
+}
+
+
+/* ------------------------------------------------------------------ gaps */
+
+static void
+ngx_rtprop_durable_gap_next(ngx_rtprop_durable_gap_t *gap, uint64_t after)
+{
+    if (after >= gap->upto) {
+        ngx_rtprop_durable_gap_end(gap, NGX_OK);
+        return;
+    }
+
+    ngx_memzero(&gap->read, sizeof(ngx_rtprop_durable_read_t));
+
+    gap->read.d = gap->d;
+    gap->read.pool = gap->pool;
+    gap->read.channel = gap->channel;
+    gap->read.after = after;
+    gap->read.upto = gap->upto;
+    gap->read.count = NGX_RTPROP_DURABLE_HEAL;
+    gap->read.done = ngx_rtprop_durable_gap_read;
+    gap->read.data = gap;
+
+    ngx_rtprop_durable_read(&gap->read);
+}
+
+
+static void
+ngx_rtprop_durable_gap_read(ngx_rtprop_durable_read_t *read)
+{
+    ngx_rtprop_durable_gap_t  *gap;
+
+    gap = read->data;
+
+    if (read->rc != NGX_OK) {
+        ngx_rtprop_durable_gap_end(gap, NGX_ERROR);
+        return;
+    }
+
+    if (read->nevents == 0 && gap->upto == NGX_RTPROP_DURABLE_MAX) {
+        ngx_rtprop_durable_gap_end(gap, NGX_OK);
+        return;
+    }
+
+    if (read->nevents == 0 || read->events[0].offset != read->after + 1) {
+        ngx_log_error(NGX_LOG_ERR, gap->d->worker->log, 0,
+                      "rtprop: events of \"%V\" after %uL are not in the "
+                      "database any more", &gap->channel, read->after);
+        ngx_rtprop_durable_gap_end(gap, NGX_DECLINED);
+        return;
+    }
+
+    ngx_rtprop_durable_gap_tell(gap);
+}
+
+
+static void
+ngx_rtprop_durable_gap_tell(ngx_rtprop_durable_gap_t *gap)
+{
+    ngx_rtprop_engine_t  *inner;
+
+    inner = gap->d->inner;
+
+    ngx_memzero(&gap->publish, sizeof(ngx_rtprop_publish_t));
+
+    gap->publish.op.done = ngx_rtprop_durable_gap_told;
+    gap->publish.op.data = gap;
+    gap->publish.op.pool = gap->pool;
+    gap->publish.events = gap->read.events;
+    gap->publish.nevents = gap->read.nevents;
+    gap->publish.carried = 1;
+
+    ngx_rtprop_durable_bump(gap->d, NGX_RTPROP_DURABLE_HEALED,
+                            gap->read.nevents);
+
+    inner->publish(inner, &gap->publish);
+}
+
+
+/* NGX_DECLINED: the engine fell back meanwhile. */
+
+static void
+ngx_rtprop_durable_gap_told(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_durable_gap_t *gap = op->data;
+
+    switch (op->rc) {
+
+    case NGX_OK:
+        ngx_rtprop_durable_gap_next(gap,
+                        gap->read.events[gap->read.nevents - 1].offset);
+        return;
+
+    case NGX_DECLINED:
+        if (gap->publish.position < gap->read.after) {
+            ngx_rtprop_durable_gap_next(gap, gap->publish.position);
+            return;
+        }
+    }
+
+    ngx_rtprop_durable_gap_end(gap, NGX_ERROR);
+}
+
+
+static void
+ngx_rtprop_durable_gap_end(ngx_rtprop_durable_gap_t *gap, ngx_int_t rc)
+{
+    gap->done(gap->data, rc);
+}
+
+
+/* ------------------------------------------------------------------ heal */
+
+void
+ngx_rtprop_durable_heal(ngx_rtprop_durable_t *d, ngx_str_t *channel)
+{
+    ngx_pool_t                *pool;
+    ngx_rtprop_durable_gap_t  *gap;
+
+    pool = ngx_rtprop_hub_pool(d->hub);
+
+    if (pool == NULL) {
+        return;
+    }
+
+    gap = ngx_pcalloc(pool, sizeof(ngx_rtprop_durable_gap_t));
+
+    if (gap) {
+        gap->channel.len = channel->len;
+        gap->channel.data = ngx_pstrdup(pool, channel);
+    }
+
+    if (gap == NULL || gap->channel.data == NULL) {
+        ngx_rtprop_hub_free_pool(d->hub, pool);
+        return;
+    }
+
+    gap->d = d;
+    gap->pool = pool;
+    gap->upto = NGX_RTPROP_DURABLE_MAX;
+    gap->done = ngx_rtprop_durable_healed;
+    gap->data = gap;
+
+    gap->history.op.done = ngx_rtprop_durable_heal_placed;
+    gap->history.op.data = gap;
+    gap->history.op.pool = pool;
+    gap->history.channel = gap->channel;
+
+    d->inner->history(d->inner, &gap->history);
+}
+
+
+/* A channel under another epoch begins anew; the rest is read. */
+
+static void
+ngx_rtprop_durable_heal_placed(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_durable_gap_t *gap = op->data;
+
+    ngx_rtprop_durable_t  *d;
+
+    d = gap->d;
+
+    if (op->rc != NGX_OK || d->epoch == 0) {
+        ngx_rtprop_durable_gap_end(gap, NGX_ERROR);
+        return;
+    }
+
+    if (gap->history.epoch == d->epoch) {
+        ngx_rtprop_durable_gap_next(gap, gap->history.offset);
+        return;
+    }
+
+    gap->upto = 0;
+    gap->read.d = d;
+    gap->read.pool = gap->pool;
+    gap->read.channel = gap->channel;
+    gap->read.upto = NGX_RTPROP_DURABLE_MAX;
+    gap->read.count = 1;
+    gap->read.newest = 1;
+    gap->read.done = ngx_rtprop_durable_heal_newest;
+    gap->read.data = gap;
+
+    ngx_rtprop_durable_read(&gap->read);
+}
+
+
+/* Who missed more reads it then. */
+
+static void
+ngx_rtprop_durable_heal_newest(ngx_rtprop_durable_read_t *read)
+{
+    ngx_rtprop_durable_gap_t  *gap;
+
+    gap = read->data;
+
+    if (read->rc != NGX_OK || read->nevents == 0) {
+        ngx_rtprop_durable_gap_end(gap, read->rc);
+        return;
+    }
+
+    ngx_rtprop_durable_gap_tell(gap);
+}
+
+
+static void
+ngx_rtprop_durable_healed(void *data, ngx_int_t rc)
+{
+    ngx_rtprop_durable_gap_t *gap = data;
+
+    ngx_rtprop_hub_free_pool(gap->d->hub, gap->pool);
+}
