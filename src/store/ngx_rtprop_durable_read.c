@@ -136,7 +136,7 @@ ngx_rtprop_durable_merge(ngx_rtprop_durable_read_t *read,
     int64_t              a, b, top;
     ngx_int_t            rc;
     ngx_uint_t           i, k, n, ni, nk;
-    ngx_rtprop_event_t  *ev;
+    ngx_rtprop_event_t  *ev, swap;
 
     ni = general ? ngx_rtprop_result_rows(general) : 0;
     nk = own ? ngx_rtprop_result_rows(own) : 0;
@@ -193,9 +193,9 @@ ngx_rtprop_durable_merge(ngx_rtprop_durable_read_t *read,
     read->nevents = n;
 
     for (i = 0; read->newest && i < n / 2; i++) {
-        read->events[read->count] = read->events[i];
+        swap = read->events[i];
         read->events[i] = read->events[n - 1 - i];
-        read->events[n - 1 - i] = read->events[read->count];
+        read->events[n - 1 - i] = swap;
     }
 
     return NGX_OK;

@@ -154,6 +154,7 @@ static ngx_int_t
 ngx_rtprop_chat_row(ngx_pool_t *pool, ngx_rtprop_result_t *result,
     ngx_uint_t row, ngx_str_t *id, ngx_rtprop_event_t *ev)
 {
+    u_char                *buf;
     ngx_str_t              user;
     rtprop_chat_message_t  m;
 
@@ -186,14 +187,23 @@ ngx_rtprop_chat_row(ngx_pool_t *pool, ngx_rtprop_result_t *result,
     ev->time = m.created_at;
     ev->user.len = user.len;
     ev->user.data = ngx_pstrdup(pool, &user);
-    ev->payload.len = rtprop_chat_message(&m, NULL);
-    ev->payload.data = ngx_pnalloc(pool, ev->payload.len);
 
-    if (ev->user.data == NULL || ev->payload.data == NULL) {
+    /* the most that it may take is a lot more than it does */
+
+    buf = ngx_alloc(rtprop_chat_message_max(&m), pool->log);
+
+    if (buf == NULL) {
         return NGX_ERROR;
     }
 
-    (void) rtprop_chat_message(&m, ev->payload.data);
+    ev->payload.len = rtprop_chat_message(&m, buf);
+    ev->payload.data = ngx_pnalloc(pool, ev->payload.len);
 
-    return NGX_OK;
+    if (ev->payload.data) {
+        ngx_memcpy(ev->payload.data, buf, ev->payload.len);
+    }
+
+    ngx_free(buf);
+
+    return (ev->user.data && ev->payload.data) ? NGX_OK : NGX_ERROR;
 }
