@@ -71,6 +71,7 @@ TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
            chromium:chromium node:nodejs npm:npm promtool:prometheus \
            redis-server:redis-server \
            postgresql:postgresql
+CLUSTER_PKGS := redis-server:redis-server postgresql setpriv:util-linux
 
 LINT_PKGS := perl cppcheck clang-tidy:clang-tidy
 FUZZ_PKGS := clang:clang libclang-rt-14-dev perl $(PKGS)
@@ -92,8 +93,13 @@ module: need-build $(MODULE)  ## build build/ngx_rtprop_module.so (default)
 run: module  ## build, start nginx with the demo page, print its address
 	@tools/demo.sh start $(OUT)/run $(PORT)
 
-stop:  ## stop what "make run" started
+run-cluster: module  ## two nginx, a Redis and a PostgreSQL: the demo on both
+	@tools/need.sh $(CLUSTER_PKGS)
+	@tools/cluster.sh start $(OUT)/cluster $(PORT)
+
+stop:  ## stop what "make run" and "make run-cluster" started
 	@tools/demo.sh stop $(OUT)/run
+	@if [ -d $(OUT)/cluster ]; then tools/cluster.sh stop $(OUT)/cluster; fi
 
 test:  ## build, then all tests: unit, style, fuzz, client, nginx, hard, browser
 	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(FUZZ_PKGS) $(TEST_PKGS) $(LINT_PKGS)

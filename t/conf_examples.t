@@ -8,6 +8,8 @@ use warnings;
 use JSON::PP;
 
 use lib 't/lib';
+use RTProp::Postgres;
+use RTProp::Redis;
 use RTProp::Test;
 
 my $prefix = RTProp::Nginx::top();
@@ -22,7 +24,11 @@ my %files = (
 );
 
 
-# Only what cannot be as it is on this machine: ports, places of modules, logs.
+my ($redis, $postgres);
+
+
+# Only what cannot be as it is on this machine: ports, places of modules, logs,
+# where Redis and PostgreSQL are.
 
 sub adapted {
     my ($text) = @_;
@@ -31,11 +37,17 @@ sub adapted {
     $text =~ s{worker_processes \w+;}{worker_processes 4;};
     $text =~ s{listen \d+}{listen 127.0.0.1:\@PORT\@}g;
     $text =~ s{/var/log/nginx/}{logs/}g;
+    $text =~ s{^ *rtprop_redis \K\S+(?=[ ;])}{redis()}me;
+    $text =~ s{^ *rtprop_postgres "\K[^"]+}{postgres()}me;
     $text =~ s/^http \{\K/\naccess_log logs\/access.log;\n$temp/m;
 
     return "pid nginx.pid;\nerror_log logs/error.log info;\n"
            . ($> == 0 ? "user nobody nogroup;\n" : '') . $text;
 }
+
+
+sub redis    { ($redis ||= RTProp::Redis->new->start)->url }
+sub postgres { ($postgres ||= RTProp::Postgres->new->start)->conninfo }
 
 
 # Somebody whom each example lets in, whatever it asks for.
@@ -53,6 +65,9 @@ sub visitor {
 
 for my $file (sort glob "$prefix/conf.examples/*.conf") {
     my ($name) = $file =~ m{([^/]+)$};
+
+    next if $name eq 'front.conf';      # t/cluster/front.t: it needs two others
+
     my $text = RTProp::Nginx::slurp($file);
     my $tls = $text =~ /ssl_certificate/;
 

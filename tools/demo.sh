@@ -1,7 +1,8 @@
 #!/bin/bash
 #
 # demo.sh start|stop PREFIX [PORT]: a private nginx that serves the demo page;
-# all its files are below PREFIX.
+# all its files are below PREFIX.  DEMO_ENGINE is configuration for the http
+# level: which engine and store it uses (none: shared memory alone).
 
 set -eu
 
@@ -73,6 +74,7 @@ fi
 
 wanted=$port
 mkdir -p "$prefix/logs" "$prefix/tmp"
+printf '%s\n' "${DEMO_ENGINE:-}" > "$prefix/engine.conf"
 
 # A port may be in use though nobody listens there (the near end of somebody's
 # connection), so nginx has the last word.

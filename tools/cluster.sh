@@ -1,0 +1,110 @@
+#!/bin/bash
+#
+# cluster.sh start|stop PREFIX [PORT]: two demos, each on an address of its own,
+# with a private Redis between them and a private PostgreSQL behind; all their
+# files are below PREFIX.
+
+set -eu
+
+action=$1 prefix=$2 port=${3:-8080}
+top=$(cd "$(dirname "$0")/.." && pwd)
+redis=$prefix/redis postgres=$prefix/postgres
+owner=$(stat -c '%U' "$top/demo")
+
+
+# PostgreSQL's programs, which Debian keeps out of PATH; they refuse to be root.
+
+pg() {
+    local program
+
+    program=$(command -v "$1" || ls /usr/lib/postgresql/*/bin/"$1" | tail -n 1)
+    shift
+
+    if [ "$(id -u)" = 0 ]; then
+        (cd / && setpriv --reuid=postgres --regid=postgres --init-groups \
+            "$program" "$@")
+    else
+        "$program" "$@"
+    fi
+}
+
+
+# Its own folder is below one that others may not enter: /tmp has its socket.
+
+socket() {
+    echo "/tmp/rtprop-cluster-$(id -u)-$(cksum <<< "$prefix" | cut -d' ' -f1)"
+}
+
+
+redis_running() {
+    [ -f "$redis/redis.pid" ] && kill -0 "$(cat "$redis/redis.pid")" 2>/dev/null
+}
+
+
+start_redis() {
+    redis_running && return
+
+    mkdir -p "$redis"
+    redis-server --port 0 --unixsocket "$dir/redis.sock" \
+        --unixsocketperm 777 --dir "$redis" --appendonly yes \
+        --daemonize yes --pidfile "$redis/redis.pid" \
+        --logfile "$redis/redis.log" > /dev/null
+}
+
+
+start_postgres() {
+    pg pg_ctl -D "$dir/data" status > /dev/null 2>&1 && return
+
+    if [ ! -f "$dir/data/PG_VERSION" ]; then
+        echo "making a database"
+        pg initdb -D "$dir/data" -U rtprop -A trust -E UTF8 --locale C.UTF-8 \
+            > "$prefix/initdb.log"
+    fi
+
+    pg pg_ctl -D "$dir/data" -w -l "$dir/postgres.log" \
+        -o "-k $dir -c listen_addresses=" start > /dev/null
+}
+
+
+stop() {
+    "$top/tools/demo.sh" stop "$prefix/a" > /dev/null
+    "$top/tools/demo.sh" stop "$prefix/b" > /dev/null
+
+    if redis_running; then
+        kill "$(cat "$redis/redis.pid")"
+    fi
+
+    pg pg_ctl -D "$dir/data" -m fast stop > /dev/null 2>&1 || true
+}
+
+
+dir=$(socket)
+
+if [ "$action" = stop ]; then
+    stop
+    echo "the cluster is stopped; its database is in $dir"
+    exit 0
+fi
+
+mkdir -p "$prefix" "$dir"
+
+if [ "$(id -u)" = 0 ]; then
+    chown postgres "$dir"
+    chmod 755 "$dir"
+fi
+
+start_redis
+start_postgres
+
+export DEMO_ENGINE="rtprop_engine redis;
+rtprop_redis unix:$dir/redis.sock;
+rtprop_postgres \"host=$dir user=rtprop dbname=postgres\" migrate=on;"
+
+for name in a b; do
+    "$top/tools/demo.sh" start "$prefix/$name" "$port" \
+        | grep -E 'demo is|taken' | sed "s/^the demo is.*:  /instance $name:  /"
+    port=$((port + 1))
+done
+
+echo "one cluster: what happens at one address is seen at the other"
+echo "logs: ${prefix#"$top"/}/*/logs/error.log    stop it: make stop"
