@@ -28,24 +28,6 @@ static void ngx_rtprop_command_reject(ngx_rtprop_cmd_t *cmd, const char *code,
 static ngx_uint_t ngx_rtprop_command_status(const char *code);
 static void ngx_rtprop_command_respond(ngx_rtprop_cmd_t *cmd,
     ngx_uint_t status, json_t *body);
-static void ngx_rtprop_command_end(ngx_rtprop_cmd_t *cmd);
-static void ngx_rtprop_command_reap(ngx_event_t *ev);
-static void ngx_rtprop_command_free(ngx_rtprop_cmd_t *cmd);
-
-
-void
-ngx_rtprop_command_init_worker(ngx_rtprop_worker_t *worker)
-{
-    ngx_rtprop_sessions_t  *sessions;
-
-    sessions = worker->sessions;
-
-    ngx_queue_init(&sessions->dead);
-
-    sessions->reap.handler = ngx_rtprop_command_reap;
-    sessions->reap.data = sessions;
-    sessions->reap.log = worker->log;
-}
 
 
 void
@@ -146,6 +128,11 @@ ngx_rtprop_command_take(ngx_rtprop_session_t *s,
               : ngx_rtprop_command_parse(cmd, command->fields);
 
     if (rc != NGX_OK) {
+        return;
+    }
+
+    if (s->ncmds > 1 && !command->apart) {
+        cmd->waiting = 1;
         return;
     }
 
@@ -377,12 +364,12 @@ ngx_rtprop_answer(ngx_rtprop_cmd_t *cmd, ngx_uint_t status, const char *type,
 {
     if (!cmd->http) {
         ngx_rtprop_cmd_send(cmd, type, payload, pos);
-        ngx_rtprop_command_end(cmd);
+        ngx_rtprop_cmd_done(cmd);
         return;
     }
 
     ngx_rtprop_command_respond(cmd, status, payload);
-    ngx_rtprop_command_end(cmd);
+    ngx_rtprop_cmd_done(cmd);
 }
 
 
@@ -417,7 +404,7 @@ ngx_rtprop_ack(ngx_rtprop_cmd_t *cmd, json_t *payload)
 
     if (cmd->http) {
         ngx_rtprop_command_respond(cmd, NGX_HTTP_OK, payload);
-        ngx_rtprop_command_end(cmd);
+        ngx_rtprop_cmd_done(cmd);
         return;
     }
 
@@ -428,7 +415,7 @@ ngx_rtprop_ack(ngx_rtprop_cmd_t *cmd, json_t *payload)
     }
 
     json_decref(payload);
-    ngx_rtprop_command_end(cmd);
+    ngx_rtprop_cmd_done(cmd);
 }
 
 
@@ -453,7 +440,7 @@ ngx_rtprop_refuse(ngx_rtprop_cmd_t *cmd, const char *code,
     }
 
     json_decref(extra);
-    ngx_rtprop_command_end(cmd);
+    ngx_rtprop_cmd_done(cmd);
 }
 
 
@@ -502,13 +489,6 @@ ngx_rtprop_refuse_rc(ngx_rtprop_cmd_t *cmd, ngx_int_t rc)
 }
 
 
-void
-ngx_rtprop_cmd_done(ngx_rtprop_cmd_t *cmd)
-{
-    ngx_rtprop_command_end(cmd);
-}
-
-
 /* body's reference is taken over; NULL (no memory) is an empty answer. */
 
 static void
@@ -521,79 +501,4 @@ ngx_rtprop_command_respond(ngx_rtprop_cmd_t *cmd, ngx_uint_t status,
     }
 
     json_decref(body);
-}
-
-
-/* Off the session's list at once; freed when nobody can be using it. */
-
-static void
-ngx_rtprop_command_end(ngx_rtprop_cmd_t *cmd)
-{
-    ngx_rtprop_sessions_t  *sessions;
-
-    if (cmd->done) {
-        ngx_log_error(NGX_LOG_ALERT, cmd->worker->log, 0,
-                      "rtprop: command \"%V\" ended twice", &cmd->event);
-        return;
-    }
-
-    cmd->done = 1;
-
-    if (cmd->session) {
-        cmd->session->ncmds--;
-        cmd->session = NULL;
-    }
-
-    ngx_queue_remove(&cmd->queue);
-
-    sessions = cmd->worker->sessions;
-    ngx_queue_insert_tail(&sessions->dead, &cmd->queue);
-
-    if (!sessions->reap.posted) {
-        ngx_post_event(&sessions->reap, &ngx_posted_events);
-    }
-}
-
-
-void
-ngx_rtprop_commands_cut(ngx_rtprop_session_t *s)
-{
-    ngx_queue_t       *q;
-    ngx_rtprop_cmd_t  *cmd;
-
-    while (!ngx_queue_empty(&s->cmds)) {
-        q = ngx_queue_head(&s->cmds);
-        cmd = ngx_queue_data(q, ngx_rtprop_cmd_t, queue);
-
-        ngx_queue_remove(q);
-        ngx_queue_init(q);
-        cmd->session = NULL;
-    }
-
-    s->ncmds = 0;
-}
-
-
-static void
-ngx_rtprop_command_reap(ngx_event_t *ev)
-{
-    ngx_queue_t            *q;
-    ngx_rtprop_sessions_t  *sessions;
-
-    sessions = ev->data;
-
-    while (!ngx_queue_empty(&sessions->dead)) {
-        q = ngx_queue_head(&sessions->dead);
-        ngx_rtprop_command_free(ngx_queue_data(q, ngx_rtprop_cmd_t, queue));
-    }
-}
-
-
-static void
-ngx_rtprop_command_free(ngx_rtprop_cmd_t *cmd)
-{
-    ngx_queue_remove(&cmd->queue);
-
-    json_decref(cmd->payload);
-    ngx_rtprop_pool_put(cmd->worker, cmd->pool);
 }

@@ -33,6 +33,7 @@ typedef struct {
     ngx_str_t                   role;       /* needed; empty: anybody's */
     ngx_rtprop_cmd_pt           handler;
     unsigned                    quiet:1;    /* over the rate: just dropped */
+    unsigned                    apart:1;    /* waits for none ahead of it */
 
     /*
      * The handler reads cmd->args only, and in them json of objects and arrays
@@ -102,6 +103,8 @@ struct ngx_rtprop_cmd_s {
     uint64_t                    arrived;    /* usec, monotonic */
     unsigned                    http:1;
     unsigned                    done:1;
+    unsigned                    waiting:1;  /* for those ahead of it */
+    ngx_rtprop_session_t       *before;     /* done: another one's turn */
 };
 
 
@@ -124,7 +127,10 @@ const ngx_rtprop_command_t *ngx_rtprop_command_find(
 /* What frees commands; called by ngx_rtprop_session_init_worker(). */
 void ngx_rtprop_command_init_worker(ngx_rtprop_worker_t *worker);
 
-/* The session has closed: its commands go on without it. */
+/* Frees a command that is done. */
+void ngx_rtprop_command_free(ngx_rtprop_cmd_t *cmd);
+
+/* The session has closed: commands under way go on without it. */
 void ngx_rtprop_commands_cut(ngx_rtprop_session_t *s);
 
 /*

@@ -32,7 +32,7 @@
 
 /* Commands of a session that wait for their end; more are rate_limited. */
 
-#define NGX_RTPROP_CMDS_MAX           64
+#define NGX_RTPROP_CMDS_MAX           256
 
 
 /* --------------------------------------------------------- transport --- */
