@@ -6,6 +6,9 @@ package Ops;
 #   my $ops = Ops->start(workers => 4, zone => '4m');
 #   my $res = $ops->call(0, publish => channel => 'c', payload => '{}');
 #   $res->{offset}, $res->{lines}       # what it said: name=value, lines
+#
+# With RTPROP_TEST_ENGINE=redis the engine is the one on Redis; then
+# $ops->redis is an RTProp::Redis of its own.
 
 use strict;
 use warnings;
@@ -39,6 +42,12 @@ sub start {
     my $self = bless { workers => 4, zone => '4m', history => 1000, %opt },
                      $class;
 
+    if (($ENV{RTPROP_TEST_ENGINE} // '') eq 'redis') {
+        require RTProp::Redis;
+        $self->{redis} = RTProp::Redis->new(%{$self->{redis} || {}});
+        $self->{redis}->start;
+    }
+
     $self->{nginx} = RTProp::Nginx->new(workers => $self->{workers},
         full => $self->conf);
     $self->{nginx}->start;
@@ -49,6 +58,7 @@ sub start {
 
 
 sub nginx { $_[0]{nginx} }
+sub redis { $_[0]{redis} }
 
 
 sub conf {
@@ -75,6 +85,7 @@ http {
     $temp
     @{[$self->{http} // '']}
     ops_zone $self->{zone};
+    @{[$self->redis ? 'rtprop_redis unix:' . $self->redis->socket . ';' : '']}
     ops_history $self->{history};
     keepalive_requests 1000000;
     keepalive_timeout 300s;
@@ -144,6 +155,29 @@ sub call {
     my %value = (@lines ? $lines[0] : '') =~ /(\w+)=(\S*)/g;
 
     return { %value, lines => \@lines, body => $res->{body} };
+}
+
+
+# Notes what comes of these channels; the embedded engine delivers all.
+
+sub listen {
+    my ($self, @channels) = @_;
+
+    for my $w (0 .. $self->count - 1) {
+        $self->call($w, 'listen');
+        next if !$self->redis;
+        $self->call($w, history => channel => $_, subscribe => 1)
+            for @channels;
+    }
+}
+
+
+# Whether the zone is whole; the engine on Redis has nothing there.
+
+sub whole {
+    my ($self, $worker) = @_;
+    return 1 if $self->redis;
+    return $self->call($worker, 'check')->{body} =~ /^ok /m;
 }
 
 

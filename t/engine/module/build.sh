@@ -36,8 +36,8 @@ done
 
 "${cc[@]}" -fPIC "${cflags[@]}" "${incs[@]}" -shared -o "$out" \
     "$here"/*.c \
-    "$obj"/addon/base/ngx_rtprop_{zone,journal,block,chain,slot}.o \
+    "$obj"/addon/base/ngx_rtprop_{zone,journal,block,chain,slot,conf}.o \
     "$obj"/addon/base/ngx_rtprop_stat{,_render}.o \
     "$obj"/addon/base/rtprop_hash.o \
     "$obj"/addon/session/{ngx_rtprop_limit,rtprop_rate}.o \
-    "$obj"/addon/shm/*.o "${san[@]}"
+    "$obj"/addon/shm/*.o "$obj"/addon/redis/*.o "${san[@]}" -lhiredis

@@ -10,6 +10,7 @@
 
 #include "base/ngx_rtprop_stat.h"
 #include "base/ngx_rtprop_zone.h"
+#include "engine/redis/ngx_rtprop_redis.h"
 #include "engine/shm/ngx_rtprop_shm.h"
 #include "hub/ngx_rtprop_engine.h"
 #include "session/ngx_rtprop_limit.h"
@@ -50,6 +51,9 @@ typedef struct {
     u_char                *start;
     u_char                *p;
     u_char                *end;
+    ngx_rtprop_op_pt       said;       /* says the result of the operation */
+    unsigned               waiting:1;  /* for the operation's end */
+    unsigned               later:1;    /* the request waits with it */
 } ops_answer_t;
 
 
@@ -68,6 +72,29 @@ extern ngx_rtprop_stat_desc_t  ops_stats[];
 ngx_str_t ops_arg(ops_answer_t *a, char *name);
 int64_t ops_int(ops_answer_t *a, char *name);
 uint64_t ops_hex(ops_answer_t *a, char *name);
+
+/* n events as the request's arguments say. */
+ngx_int_t ops_events(ops_answer_t *a, ngx_rtprop_event_t *ev, ngx_uint_t n);
+
+/* The end of an operation: says its result, and answers if that is late. */
+void ops_done(ngx_rtprop_op_t *op);
+
+/* Operations of the engine, in ops_engine.c. */
+void ops_publish(ops_answer_t *a);
+void ops_carry(ops_answer_t *a);
+void ops_history(ops_answer_t *a);
+void ops_unsubscribe(ops_answer_t *a);
+void ops_add(ops_answer_t *a);
+void ops_remove(ops_answer_t *a);
+void ops_members(ops_answer_t *a);
+void ops_get(ops_answer_t *a);
+void ops_put(ops_answer_t *a);
+void ops_counter(ops_answer_t *a);
+void ops_lease(ops_answer_t *a);
+void ops_release(ops_answer_t *a);
+void ops_schedule(ops_answer_t *a);
+void ops_schedule_done(ops_answer_t *a);
+void ops_channels(ops_answer_t *a);
 
 void ops_say(ops_answer_t *a, const char *fmt, ...);
 void ops_note(ops_t *ops, const char *fmt, ...);

@@ -8,7 +8,7 @@ op_done(ngx_rtprop_op_t *op)
 }
 
 
-/* done() was called before the operation returned: the embedded engine's way */
+/* For those below that only the embedded engine has: it is done at once. */
 
 static void
 op_init(ops_answer_t *a, ngx_rtprop_op_t *op)
@@ -20,19 +20,8 @@ op_init(ops_answer_t *a, ngx_rtprop_op_t *op)
 }
 
 
-static void
-op_session(ops_answer_t *a, u_char *id)
-{
-    ngx_str_t  text;
-
-    text = ops_arg(a, "session");
-    ngx_memset(id, '-', NGX_RTPROP_SESSION_ID);
-    ngx_memcpy(id, text.data, ngx_min(text.len, NGX_RTPROP_SESSION_ID));
-}
-
-
-static ngx_int_t
-op_events(ops_answer_t *a, ngx_rtprop_event_t *ev, ngx_uint_t n)
+ngx_int_t
+ops_events(ops_answer_t *a, ngx_rtprop_event_t *ev, ngx_uint_t n)
 {
     size_t      size;
     ngx_uint_t  i;
@@ -62,350 +51,6 @@ op_events(ops_answer_t *a, ngx_rtprop_event_t *ev, ngx_uint_t n)
     }
 
     return NGX_OK;
-}
-
-
-static void
-op_publish(ops_answer_t *a)
-{
-    ngx_uint_t            n;
-    ngx_rtprop_event_t   *ev;
-    ngx_rtprop_publish_t  op;
-
-    n = ngx_max(ops_int(a, "n"), 1);
-    ev = ngx_palloc(a->r->pool, n * sizeof(ngx_rtprop_event_t));
-
-    if (ev == NULL || op_events(a, ev, n) != NGX_OK) {
-        return;
-    }
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-    op.events = ev;
-    op.nevents = n;
-
-    a->ops->engine->publish(a->ops->engine, &op);
-
-    ops_say(a, "rc=%i epoch=%uxL offset=%uL\n", op.op.rc, ev[n - 1].epoch,
-            ev[n - 1].offset);
-}
-
-
-/* n events of one channel from offset on; with "other" a last one of that. */
-
-static void
-op_carry(ops_answer_t *a)
-{
-    ngx_str_t             other;
-    ngx_uint_t            i, n;
-    ngx_rtprop_event_t   *ev;
-    ngx_rtprop_publish_t  op;
-
-    n = ngx_max(ops_int(a, "n"), 1);
-    other = ops_arg(a, "other");
-    ev = ngx_palloc(a->r->pool, (n + 1) * sizeof(ngx_rtprop_event_t));
-
-    if (ev == NULL || op_events(a, ev, n + 1) != NGX_OK) {
-        return;
-    }
-
-    for (i = 0; i <= n; i++) {
-        ev[i].epoch = ops_hex(a, "epoch");
-        ev[i].offset = ops_int(a, "offset") + i;
-        ev[i].time = ngx_rtprop_now() - ops_int(a, "ago");
-    }
-
-    ev[n].channel = other;
-    ev[n].offset = 1;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-    op.events = ev;
-    op.nevents = other.len ? n + 1 : n;
-    op.carried = 1;
-
-    a->ops->engine->publish(a->ops->engine, &op);
-
-    ops_say(a, "rc=%i failed=%ui position=%uL\n", op.op.rc, op.failed,
-            op.position);
-}
-
-
-static void
-op_history(ops_answer_t *a)
-{
-    ngx_uint_t             i;
-    ngx_rtprop_event_t    *ev;
-    ngx_rtprop_history_t   op;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.channel = ops_arg(a, "channel");
-    op.epoch = ops_hex(a, "epoch");
-    op.since = ops_int(a, "since");
-    op.limit = ops_int(a, "limit");
-    op.flags = ops_int(a, "flags");
-    op.before = ops_int(a, "before");
-    op.tail = (ops_int(a, "tail") == 1);
-    op.subscribe = (ops_int(a, "subscribe") == 1);
-
-    a->ops->engine->history(a->ops->engine, &op);
-
-    ops_say(a, "rc=%i recovered=%d epoch=%uxL offset=%uL first=%uL n=%ui "
-            "more=%d\n", op.op.rc, op.recovered, op.epoch, op.offset, op.first,
-            op.nevents, op.more);
-
-    for (i = 0; i < op.nevents; i++) {
-        ev = &op.events[i];
-        ops_say(a, "event %V %V %uL %uz %ui\n", &ev->channel, &ev->type,
-                ev->offset, ev->payload.len, ev->flags);
-    }
-}
-
-
-static void
-op_unsubscribe(ops_answer_t *a)
-{
-    ngx_str_t  channel;
-
-    channel = ops_arg(a, "channel");
-    a->ops->engine->unsubscribe(a->ops->engine, &channel, ops_int(a, "n"));
-}
-
-
-static void
-op_presence(ops_answer_t *a, ngx_uint_t add)
-{
-    ngx_rtprop_engine_t    *e;
-    ngx_rtprop_presence_t   op;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.set = ops_arg(a, "set");
-    op.user = ops_arg(a, "user");
-    op.info = ops_arg(a, "info");
-    op.max = ops_int(a, "max");
-    op_session(a, op.session);
-
-    e = a->ops->engine;
-
-    if (add) {
-        e->presence_add(e, &op);
-
-    } else {
-        e->presence_remove(e, &op);
-    }
-
-    ops_say(a, "rc=%i sessions=%ui users=%ui changed=%d\n", op.op.rc,
-            op.sessions, op.users, op.changed);
-}
-
-
-static void
-op_add(ops_answer_t *a)
-{
-    op_presence(a, 1);
-}
-
-
-static void
-op_remove(ops_answer_t *a)
-{
-    op_presence(a, 0);
-}
-
-
-static void
-op_members(ops_answer_t *a)
-{
-    ngx_uint_t            i;
-    ngx_rtprop_members_t  op;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.set = ops_arg(a, "set");
-    op.user = ops_arg(a, "user");
-    op.limit = ops_int(a, "limit");
-
-    a->ops->engine->members(a->ops->engine, &op);
-
-    ops_say(a, "rc=%i users=%ui sessions=%ui n=%ui\n", op.op.rc, op.users,
-            op.sessions, op.nmembers);
-
-    for (i = 0; i < op.nmembers; i++) {
-        ops_say(a, "member %V %V %ui %*s\n", &op.members[i].user,
-                &op.members[i].info, op.members[i].sessions,
-                (size_t) NGX_RTPROP_SESSION_ID, op.members[i].session);
-    }
-}
-
-
-static void
-op_state(ops_answer_t *a, ngx_uint_t put)
-{
-    ngx_rtprop_event_t   ev;
-    ngx_rtprop_state_t   op;
-    ngx_rtprop_engine_t *e;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.key = ops_arg(a, "key");
-    op.value = ops_arg(a, "value");
-    op.version = ops_int(a, "version");
-    op.step = ops_int(a, "step");
-    op.ttl = ops_int(a, "ttl");
-
-    if (ops_int(a, "late")) {
-        op.not_after = ngx_rtprop_now() - ops_int(a, "late");
-    }
-
-    if (ops_arg(a, "channel").len && op_events(a, &ev, 1) == NGX_OK) {
-        op.events = &ev;
-        op.nevents = 1;
-    }
-
-    e = a->ops->engine;
-
-    if (put) {
-        e->state_put(e, &op);
-
-    } else {
-        e->state_get(e, &op);
-    }
-
-    ops_say(a, "rc=%i version=%uL value=%V offset=%uL\n", op.op.rc,
-            op.version, &op.value, op.nevents ? ev.offset : 0);
-}
-
-
-static void
-op_get(ops_answer_t *a)
-{
-    op_state(a, 0);
-}
-
-
-static void
-op_put(ops_answer_t *a)
-{
-    op_state(a, 1);
-}
-
-
-static void
-op_holding(ops_answer_t *a, ngx_uint_t acquire)
-{
-    ngx_rtprop_lease_t    op;
-    ngx_rtprop_engine_t  *e;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.name = ops_arg(a, "name");
-    op.ttl = ops_int(a, "ttl");
-    op.fence = ops_int(a, "fence");
-
-    e = a->ops->engine;
-
-    if (acquire) {
-        e->lease(e, &op);
-
-    } else {
-        e->release(e, &op);
-    }
-
-    ops_say(a, "rc=%i fence=%uL\n", op.op.rc, op.fence);
-}
-
-
-static void
-op_lease(ops_answer_t *a)
-{
-    op_holding(a, 1);
-}
-
-
-static void
-op_release(ops_answer_t *a)
-{
-    op_holding(a, 0);
-}
-
-
-/* due is from now; without one the job is taken off */
-
-static void
-op_schedule(ops_answer_t *a)
-{
-    ngx_rtprop_schedule_t  op;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.key = ops_arg(a, "key");
-    op.payload = ops_arg(a, "payload");
-    op.due = ops_arg(a, "due").len ? ngx_rtprop_now() + ops_int(a, "due") : 0;
-
-    a->ops->engine->schedule(a->ops->engine, &op);
-
-    ops_say(a, "rc=%i\n", op.op.rc);
-}
-
-
-static void
-op_schedule_done(ops_answer_t *a)
-{
-    ngx_str_t  key;
-
-    key = ops_arg(a, "key");
-    a->ops->engine->schedule_done(a->ops->engine, &key, ops_int(a, "fence"));
-}
-
-
-static void
-op_counter(ops_answer_t *a)
-{
-    ngx_rtprop_counter_t  op;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.name = ops_arg(a, "name");
-    op.delta = ops_int(a, "delta");
-    op.ttl = ops_int(a, "ttl");
-
-    a->ops->engine->counter(a->ops->engine, &op);
-
-    ops_say(a, "rc=%i value=%L\n", op.op.rc, op.value);
-}
-
-
-static void
-op_channels(ops_answer_t *a)
-{
-    ngx_uint_t             i;
-    ngx_rtprop_channels_t  op;
-
-    ngx_memzero(&op, sizeof(op));
-    op_init(a, &op.op);
-
-    op.prefix = ops_arg(a, "prefix");
-    op.exact = (ops_int(a, "exact") == 1);
-    op.limit = ops_int(a, "limit");
-
-    a->ops->engine->channels(a->ops->engine, &op);
-
-    ops_say(a, "rc=%i n=%ui\n", op.op.rc, op.nchannels);
-
-    for (i = 0; i < op.nchannels; i++) {
-        ops_say(a, "channel %V %uxL %uL %ui\n", &op.channels[i].name,
-                op.channels[i].epoch, op.channels[i].offset,
-                op.channels[i].subscribers);
-    }
 }
 
 
@@ -568,7 +213,7 @@ op_fill(ops_answer_t *a)
             continue;
         }
 
-        if (op_events(a, &ev, 1) != NGX_OK) {
+        if (ops_events(a, &ev, 1) != NGX_OK) {
             return;
         }
 
@@ -613,7 +258,7 @@ op_time(ops_answer_t *a)
     clock_gettime(CLOCK_MONOTONIC, &ts);
     start = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 
-    if (op_events(a, &ev, 1) != NGX_OK) {
+    if (ops_events(a, &ev, 1) != NGX_OK) {
         return;
     }
 
@@ -634,21 +279,21 @@ op_time(ops_answer_t *a)
 
 
 ops_op_t  ops_list[] = {
-    { ngx_string("publish"), op_publish },
-    { ngx_string("carry"), op_carry },
-    { ngx_string("history"), op_history },
-    { ngx_string("unsubscribe"), op_unsubscribe },
-    { ngx_string("add"), op_add },
-    { ngx_string("remove"), op_remove },
-    { ngx_string("members"), op_members },
-    { ngx_string("get"), op_get },
-    { ngx_string("put"), op_put },
-    { ngx_string("lease"), op_lease },
-    { ngx_string("release"), op_release },
-    { ngx_string("schedule"), op_schedule },
-    { ngx_string("done"), op_schedule_done },
-    { ngx_string("counter"), op_counter },
-    { ngx_string("channels"), op_channels },
+    { ngx_string("publish"), ops_publish },
+    { ngx_string("carry"), ops_carry },
+    { ngx_string("history"), ops_history },
+    { ngx_string("unsubscribe"), ops_unsubscribe },
+    { ngx_string("add"), ops_add },
+    { ngx_string("remove"), ops_remove },
+    { ngx_string("members"), ops_members },
+    { ngx_string("get"), ops_get },
+    { ngx_string("put"), ops_put },
+    { ngx_string("lease"), ops_lease },
+    { ngx_string("release"), ops_release },
+    { ngx_string("schedule"), ops_schedule },
+    { ngx_string("done"), ops_schedule_done },
+    { ngx_string("counter"), ops_counter },
+    { ngx_string("channels"), ops_channels },
     { ngx_string("rate"), op_rate },
     { ngx_string("stats"), op_stats },
     { ngx_string("seen"), op_seen },

@@ -1,4 +1,5 @@
 #include "ops.h"
+#include <openssl/rand.h>
 
 
 static ngx_int_t ops_preconfiguration(ngx_conf_t *cf);
@@ -10,6 +11,7 @@ static void ops_exit_process(ngx_cycle_t *cycle);
 static char *ops_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ops_extra(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t ops_handler(ngx_http_request_t *r);
+static ngx_int_t ops_send(ops_answer_t *a);
 static void ops_deliver(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *events,
     ngx_uint_t n);
 static void ops_lost(ngx_rtprop_hub_t *hub);
@@ -70,6 +72,20 @@ static ngx_command_t  ops_commands[] = {
       offsetof(ngx_rtprop_main_conf_t, history_age),
       NULL },
 
+    { ngx_string("ops_lease"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_rtprop_main_conf_t, presence_lease),
+      NULL },
+
+    { ngx_string("rtprop_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_rtprop_redis_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("ops"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ops_set,
@@ -110,7 +126,14 @@ ops_preconfiguration(ngx_conf_t *cf)
     ops_stats[1].index = 0;
     ops_stats[2].index = 0;
 
-    return ngx_rtprop_engine_shm_preconfiguration(cf);
+    if (ngx_rtprop_engine_shm_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_engine_redis_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_redis_preconfiguration(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -130,6 +153,11 @@ ops_postconfiguration(ngx_conf_t *cf)
     ngx_conf_init_uint_value(rmcf->history_messages, 1000);
     ngx_conf_init_value(rmcf->history_age, 3600);
     rmcf->history_bytes = 1024 * 1024;
+    ngx_conf_init_msec_value(rmcf->presence_lease, 15000);
+
+    if (rmcf->redis && ngx_rtprop_redis_postconfiguration(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_rtprop_zone_add(cf, &name, rmcf->zone_size);
 }
@@ -152,6 +180,7 @@ ops_create_main_conf(ngx_conf_t *cf)
     rmcf->zone_size = NGX_CONF_UNSET_SIZE;
     rmcf->history_messages = NGX_CONF_UNSET_UINT;
     rmcf->history_age = NGX_CONF_UNSET;
+    rmcf->presence_lease = NGX_CONF_UNSET_MSEC;
 
     return rmcf;
 }
@@ -202,8 +231,15 @@ ops_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    worker->engine = ngx_rtprop_engine_shm_create(worker, worker->hub,
-                                                  &ops_engine_handler);
+    if (RAND_bytes(worker->key, sizeof(worker->key)) != 1) {
+        return NGX_ERROR;
+    }
+
+    worker->engine = rmcf->redis
+                     ? ngx_rtprop_engine_redis_create(worker, worker->hub,
+                                                      &ops_engine_handler)
+                     : ngx_rtprop_engine_shm_create(worker, worker->hub,
+                                                    &ops_engine_handler);
     ops->engine = worker->engine;
 
     return ops->engine ? NGX_OK : NGX_ERROR;
@@ -218,6 +254,10 @@ ops_exit_process(ngx_cycle_t *cycle)
     rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_rtprop_module);
 
     if (rmcf->worker) {
+        if (rmcf->worker->engine->close) {
+            rmcf->worker->engine->close(rmcf->worker->engine);
+        }
+
         ngx_rtprop_zone_exit_worker(rmcf->worker);
     }
 }
@@ -338,10 +378,8 @@ ops_handler(ngx_http_request_t *r)
 {
     ops_op_t                *op;
     ngx_int_t                rc;
-    ngx_buf_t               *b;
     ngx_str_t                name;
-    ngx_chain_t              out;
-    ops_answer_t             a;
+    ops_answer_t            *a;
     ngx_rtprop_main_conf_t  *rmcf;
 
     rc = ngx_http_discard_request_body(r);
@@ -351,38 +389,87 @@ ops_handler(ngx_http_request_t *r)
     }
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_rtprop_module);
-    b = ngx_create_temp_buf(r->pool, OPS_TEXT);
+    a = ngx_pcalloc(r->pool, sizeof(ops_answer_t));
 
-    if (b == NULL) {
+    if (a == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    a.r = r;
-    a.ops = (ops_t *) rmcf->worker->hub;
-    a.start = b->pos;
-    a.p = b->pos;
-    a.end = b->end;
+    a->r = r;
+    a->ops = (ops_t *) rmcf->worker->hub;
+    a->start = ngx_palloc(r->pool, OPS_TEXT);
+
+    if (a->start == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    a->p = a->start;
+    a->end = a->start + OPS_TEXT;
 
     name = r->uri;
     name.data++;
     name.len--;
 
-    ops_say(&a, "%P %ui\n", ngx_pid, rmcf->worker->slot);
+    ops_say(a, "%P %ui\n", ngx_pid, rmcf->worker->slot);
 
     for (op = ops_list; op->name.len; op++) {
         if (op->name.len == name.len
             && ngx_strncmp(op->name.data, name.data, name.len) == 0)
         {
-            op->handler(&a);
+            op->handler(a);
             break;
         }
     }
 
-    b->last = a.p;
+    if (a->waiting) {
+        a->later = 1;
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    r->headers_out.status = op->name.len ? NGX_HTTP_OK : NGX_HTTP_NOT_FOUND;
+
+    return ops_send(a);
+}
+
+
+void
+ops_done(ngx_rtprop_op_t *op)
+{
+    ops_answer_t  *a;
+
+    a = op->data;
+    a->waiting = 0;
+    a->said(op);
+
+    if (a->later) {
+        a->r->headers_out.status = NGX_HTTP_OK;
+        ngx_http_finalize_request(a->r, ops_send(a));
+    }
+}
+
+
+static ngx_int_t
+ops_send(ops_answer_t *a)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = a->r;
+    b = ngx_calloc_buf(r->pool);
+
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = a->start;
+    b->last = a->p;
+    b->memory = 1;
     b->last_buf = 1;
     b->last_in_chain = 1;
 
-    r->headers_out.status = op->name.len ? NGX_HTTP_OK : NGX_HTTP_NOT_FOUND;
     r->headers_out.content_length_n = b->last - b->pos;
 
     rc = ngx_http_send_header(r);
