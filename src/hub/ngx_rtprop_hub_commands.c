@@ -51,7 +51,6 @@ static ngx_rtprop_command_t  ngx_rtprop_hub_commands[] = {
 
     { .name = ngx_string("ping"),
       .rate = NGX_RTPROP_RATE_OTHER,
-      .apart = 1,
       .handler = ngx_rtprop_hub_ping },
 
     { .name = ngx_string("auth:refresh"),

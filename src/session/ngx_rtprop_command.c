@@ -131,7 +131,7 @@ ngx_rtprop_command_take(ngx_rtprop_session_t *s,
         return;
     }
 
-    if (s->ncmds > 1 && !command->apart) {
+    if (s->ncmds > 1) {
         cmd->waiting = 1;
         return;
     }

@@ -33,7 +33,6 @@ typedef struct {
     ngx_str_t                   role;       /* needed; empty: anybody's */
     ngx_rtprop_cmd_pt           handler;
     unsigned                    quiet:1;    /* over the rate: just dropped */
-    unsigned                    apart:1;    /* waits for none ahead of it */
 
     /*
      * The handler reads cmd->args only, and in them json of objects and arrays

@@ -134,17 +134,10 @@ sub spread {
     my (%taken, @clients);
 
     for my $user (@users) {
-        for (1 .. 100) {
-            my $ws = joined($user, $id);
-            my $pid = worker_of($nginx, $ws);
+        my ($free) = grep { !$taken{$_} } $nginx->workers;
 
-            if (!$taken{$pid}++) {
-                push @clients, $ws;
-                last;
-            }
-
-            $ws->close;
-        }
+        $taken{$free} = 1;
+        push @clients, joined($user, $id, worker => $free);
     }
 
     return @clients;

@@ -9,6 +9,9 @@ use warnings;
 use lib 't/lib';
 use RTProp::Test;
 
+plan(skip_all => 'the embedded engine alone')
+    if ($ENV{RTPROP_TEST_ENGINE} // '') eq 'redis';
+
 rtprop_nginx(http => "rtprop_zone rtprop 1m;\n");
 my $event = { channel => 'user:ann', type => 'x:event' };
 my $http = http(bearer => API_KEY);

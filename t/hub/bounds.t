@@ -23,7 +23,7 @@ for my $round (0 .. 9) {
             $ann->send_json('chat:join', { conversation_id => $some }, $some);
 
         } else {
-            $ann->fence;
+            asks($ann, 'ping');
         }
     }
 

@@ -82,9 +82,14 @@ api(POST => '/api/publish', { channel => "user:$_", type => 'notification',
 is($ben->wait_for('notification')->{offset}, 2, 'and it goes on for him');
 is($dora->wait_for('notification')->{offset}, 1,
    'and for one who had missed nothing');
-ok($nginx->wait_log(qr/too slow for the ring/), 'the ring was overrun');
-ok(metric('rtprop_engine_overruns_total'), 'which is counted');
-ok(metric('rtprop_hub_rereads_total'), 'and what was missed read again');
+
+SKIP: {
+    skip 'the embedded engine has a ring', 3 if $nginx->engine;
+
+    ok($nginx->wait_log(qr/too slow for the ring/), 'the ring was overrun');
+    ok(metric('rtprop_engine_overruns_total'), 'which is counted');
+    ok(metric('rtprop_hub_rereads_total'), 'and what was missed read again');
+}
 
 says($ann, 'c1', 'live');
 ok(gets($ben, 'live'), 'it goes on live');
@@ -94,6 +99,11 @@ ok(says($ben, 'c1', 'an answer'), 'in both directions');
 
 
 # history has lost some of it as well
+
+if ($nginx->engine) {
+    done_testing();
+    exit;
+}
 
 kill STOP => $two;
 send_many(600);

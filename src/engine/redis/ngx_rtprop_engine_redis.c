@@ -84,7 +84,9 @@ ngx_rtprop_engine_redis_create(ngx_rtprop_worker_t *worker,
         return NULL;
     }
 
-    ngx_rtprop_er_tick_init(er);
+    if (ngx_rtprop_er_tick_init(er) != NGX_OK) {
+        return NULL;
+    }
 
     /* what is said to all is heard by all, without a subscriber */
 

@@ -295,7 +295,7 @@ void ngx_rtprop_er_members_again(ngx_rtprop_er_t *er, ngx_uint_t all);
 
 /* ---------------------------------------- ngx_rtprop_engine_redis_tick.c */
 
-void ngx_rtprop_er_tick_init(ngx_rtprop_er_t *er);
+ngx_int_t ngx_rtprop_er_tick_init(ngx_rtprop_er_t *er);
 void ngx_rtprop_er_tick(ngx_event_t *ev);
 
 /* Says so now, not at the next tick. */
@@ -304,8 +304,8 @@ void ngx_rtprop_er_lives(ngx_rtprop_er_t *er);
 /* The worker ends: others need not wait for the end of its lease. */
 void ngx_rtprop_er_dies(ngx_rtprop_er_t *er);
 
-/* Whether a worker of this name lives, as far as is known. */
-ngx_uint_t ngx_rtprop_er_is_alive(ngx_rtprop_er_t *er, ngx_str_t *id);
+/* Whether a worker of this name was this machine's and is no more. */
+ngx_uint_t ngx_rtprop_er_is_dead(ngx_rtprop_er_t *er, ngx_str_t *id);
 
 
 /* ---------------------------------------- ngx_rtprop_engine_redis_reap.c */

@@ -240,8 +240,8 @@ static void
 ngx_rtprop_er_ask(ngx_rtprop_er_list_t *list)
 {
     size_t                 size;
-    ngx_str_t             *names;
-    ngx_uint_t             i, n;
+    ngx_str_t             *names, workers;
+    ngx_uint_t             i, n, sharded;
     ngx_rtprop_er_call_t  *call;
 
     if (list->names.nelts == 0) {
@@ -256,8 +256,8 @@ ngx_rtprop_er_ask(ngx_rtprop_er_list_t *list)
         return;
     }
 
-    n = ngx_rtprop_redis_sharded(list->er->redis)
-        ? 1 : ngx_min(list->names.nelts, NGX_RTPROP_ER_ASK);
+    sharded = ngx_rtprop_redis_sharded(list->er->redis);
+    n = sharded ? 1 : ngx_min(list->names.nelts, NGX_RTPROP_ER_ASK);
 
     names = list->names.elts;
     names += list->names.nelts - n;
@@ -267,7 +267,8 @@ ngx_rtprop_er_ask(ngx_rtprop_er_list_t *list)
         size += names[i].len;
     }
 
-    call = ngx_rtprop_er_call(list->er, NGX_RTPROP_ER_CHANNELS, n, size);
+    call = ngx_rtprop_er_call(list->er, NGX_RTPROP_ER_CHANNELS, n + 3,
+                              size + 2 * sizeof("$workers"));
 
     if (call == NULL) {
         ngx_rtprop_er_list_end(list, NGX_ERROR);
@@ -277,6 +278,14 @@ ngx_rtprop_er_ask(ngx_rtprop_er_list_t *list)
     for (i = 0; i < n; i++) {
         ngx_rtprop_er_key(call, &names[i], ":c");
     }
+
+    if (!sharded) {
+        ngx_str_set(&workers, "$workers");
+        ngx_rtprop_er_key(call, &workers, ":z");
+        ngx_rtprop_er_key(call, &workers, ":r");
+    }
+
+    ngx_rtprop_er_number(call, !sharded);
 
     call->number = n;
     list->names.nelts -= n;
@@ -345,7 +354,7 @@ ngx_rtprop_er_channel_info(ngx_rtprop_er_list_t *list, ngx_str_t *name,
     for (i = 2; i + 1 < reply->elements; i += 2) {
         ngx_rtprop_er_get_text(reply, i, &worker);
 
-        if (ngx_rtprop_er_is_alive(list->er, &worker)) {
+        if (!ngx_rtprop_er_is_dead(list->er, &worker)) {
             subscribers += ngx_rtprop_er_get_number(reply, i + 1);
         }
     }

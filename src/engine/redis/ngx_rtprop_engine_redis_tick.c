@@ -16,13 +16,14 @@
 #define NGX_RTPROP_ER_DEAD      64         /* told in one tick */
 
 
+static void ngx_rtprop_er_woken(void *data);
+static ngx_int_t ngx_rtprop_er_reap_slot(void *data, ngx_uint_t slot);
 static void ngx_rtprop_er_rename(ngx_rtprop_er_t *er);
-static ngx_uint_t ngx_rtprop_er_dead(ngx_rtprop_er_t *er, ngx_str_t *id);
 static void ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call);
 static void ngx_rtprop_er_alive(ngx_rtprop_er_t *er, redisReply *reply);
 
 
-void
+ngx_int_t
 ngx_rtprop_er_tick_init(ngx_rtprop_er_t *er)
 {
     er->machine = ngx_rtprop_zone_hash(er->worker->zone, "machine", 7);
@@ -35,6 +36,36 @@ ngx_rtprop_er_tick_init(ngx_rtprop_er_t *er)
     er->tick.cancelable = 1;
 
     ngx_add_timer(&er->tick, 1);
+
+    /* a worker of this machine that died is noticed by its zone */
+
+    ngx_rtprop_zone_on_wake(er->worker->zone, ngx_rtprop_er_woken, er);
+    ngx_rtprop_zone_sleep(er->worker->zone);
+
+    return ngx_rtprop_zone_on_reap(er->worker->zone, ngx_rtprop_er_reap_slot,
+                                   er);
+}
+
+
+static void
+ngx_rtprop_er_woken(void *data)
+{
+    ngx_rtprop_er_t *er = data;
+
+    ngx_rtprop_zone_sleep(er->worker->zone);
+}
+
+
+static ngx_int_t
+ngx_rtprop_er_reap_slot(void *data, ngx_uint_t slot)
+{
+    ngx_rtprop_er_t *er = data;
+
+    if (er->known && er->up) {
+        ngx_rtprop_er_lives(er);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -89,7 +120,7 @@ ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
     size = 2 * sizeof("$workers") + 2 * NGX_RTPROP_ER_ID_MAX;
 
     for (i = 0; i < er->nalive && n < NGX_RTPROP_ER_DEAD; i++) {
-        if (ngx_rtprop_er_dead(er, &er->alive[i])) {
+        if (ngx_rtprop_er_is_dead(er, &er->alive[i])) {
             dead[n++] = &er->alive[i];
             size += er->alive[i].len;
         }
@@ -123,8 +154,8 @@ ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
 
 /* A worker of this machine whose slot has no process, or another one. */
 
-static ngx_uint_t
-ngx_rtprop_er_dead(ngx_rtprop_er_t *er, ngx_str_t *id)
+ngx_uint_t
+ngx_rtprop_er_is_dead(ngx_rtprop_er_t *er, ngx_str_t *id)
 {
     u_char             *p, *slot, *pid, *last, name[17];
     ngx_int_t           n, process;
@@ -240,24 +271,6 @@ ngx_rtprop_er_alive(ngx_rtprop_er_t *er, redisReply *reply)
 
     er->alive = alive;
     er->nalive = n;
-}
-
-
-ngx_uint_t
-ngx_rtprop_er_is_alive(ngx_rtprop_er_t *er, ngx_str_t *id)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < er->nalive; i++) {
-        if (er->alive[i].len == id->len
-            && ngx_memcmp(er->alive[i].data, id->data, id->len) == 0)
-        {
-            return !ngx_rtprop_er_dead(er, id);
-        }
-    }
-
-    return id->len == er->id.len
-           && ngx_memcmp(id->data, er->id.data, id->len) == 0;
 }
 
 
