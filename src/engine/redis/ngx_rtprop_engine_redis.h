@@ -31,7 +31,6 @@
 
 
 #define NGX_RTPROP_ER_ID_MAX     64        /* octets of a worker's name */
-#define NGX_RTPROP_ER_ALIVE_MAX  1024      /* living workers that are kept */
 #define NGX_RTPROP_ER_EVENTS     64        /* delivered at a time */
 #define NGX_RTPROP_ER_OP_MAX     (16 * 1024 * 1024)  /* octets of events */
 #define NGX_RTPROP_ER_INFO_MAX   4000      /* octets of a member's info */
@@ -112,8 +111,6 @@ struct ngx_rtprop_er_s {
     ngx_queue_t                    said;
     ngx_uint_t                     telling; /* commands under way for them */
 
-    ngx_str_t                     *alive;   /* workers; texts follow */
-    ngx_uint_t                     nalive;
     ngx_str_t                      reaping; /* name of a dead worker, or none */
     u_char                         reaping_text[NGX_RTPROP_ER_ID_MAX];
     ngx_uint_t                     reaps;   /* commands under way for it */

@@ -302,5 +302,9 @@ ngx_rtprop_er_reap_end(ngx_rtprop_er_t *er)
     }
 
     er->reaping.len = 0;
-    ngx_post_event(&er->due, &ngx_posted_events);
+
+    /* its jobs, and the next one */
+
+    ngx_rtprop_er_schedule_due(&er->due);
+    ngx_rtprop_er_lives(er);
 }

@@ -13,14 +13,15 @@
 
 #define NGX_RTPROP_ER_PERIOD    1000       /* ms */
 #define NGX_RTPROP_ER_REAPING   5000       /* ms */
-#define NGX_RTPROP_ER_DEAD      64         /* told in one tick */
+#define NGX_RTPROP_ER_MACHINE   17         /* octets of a name: it and a dot */
 
 
 static void ngx_rtprop_er_woken(void *data);
 static ngx_int_t ngx_rtprop_er_reap_slot(void *data, ngx_uint_t slot);
 static void ngx_rtprop_er_rename(ngx_rtprop_er_t *er);
+static void ngx_rtprop_er_process(ngx_rtprop_er_call_t *call, ngx_uint_t slot,
+    ngx_uint_t pid);
 static void ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call);
-static void ngx_rtprop_er_alive(ngx_rtprop_er_t *er, redisReply *reply);
 
 
 ngx_int_t
@@ -112,21 +113,16 @@ void
 ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
 {
     size_t                 size;
-    ngx_str_t              workers, *dead[NGX_RTPROP_ER_DEAD];
-    ngx_uint_t             i, n;
+    ngx_str_t              workers, machine;
+    ngx_uint_t             i;
+    ngx_rtprop_slot_t     *slot;
     ngx_rtprop_er_call_t  *call;
 
-    n = 0;
-    size = 2 * sizeof("$workers") + 2 * NGX_RTPROP_ER_ID_MAX;
+    size = 2 * sizeof("$workers") + 3 * NGX_RTPROP_ER_ID_MAX
+           + NGX_RTPROP_SLOTS * NGX_INT64_LEN;
 
-    for (i = 0; i < er->nalive && n < NGX_RTPROP_ER_DEAD; i++) {
-        if (ngx_rtprop_er_is_dead(er, &er->alive[i])) {
-            dead[n++] = &er->alive[i];
-            size += er->alive[i].len;
-        }
-    }
-
-    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 6 + n, size);
+    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 7 + NGX_RTPROP_SLOTS,
+                              size);
 
     if (call == NULL) {
         return;
@@ -142,8 +138,16 @@ ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
     ngx_rtprop_er_copy(call, &er->reaping);
     ngx_rtprop_er_number(call, NGX_RTPROP_ER_REAPING);
 
-    for (i = 0; i < n; i++) {
-        ngx_rtprop_er_copy(call, dead[i]);
+    machine.data = er->id.data;
+    machine.len = NGX_RTPROP_ER_MACHINE;
+    ngx_rtprop_er_copy(call, &machine);
+
+    for (i = 0; i < NGX_RTPROP_SLOTS; i++) {
+        slot = ngx_rtprop_zone_slot(er->worker->zone, i);
+
+        if (slot->pid && ngx_rtprop_zone_alive(slot)) {
+            ngx_rtprop_er_process(call, i, slot->pid);
+        }
     }
 
     call->number = er->generation;
@@ -152,23 +156,38 @@ ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
 }
 
 
+static void
+ngx_rtprop_er_process(ngx_rtprop_er_call_t *call, ngx_uint_t slot,
+    ngx_uint_t pid)
+{
+    u_char     text[2 * NGX_INT64_LEN + 1];
+    ngx_str_t  process;
+
+    process.data = text;
+    process.len = ngx_sprintf(text, "%ui.%ui", slot, pid) - text;
+
+    ngx_rtprop_er_copy(call, &process);
+}
+
+
 /* A worker of this machine whose slot has no process, or another one. */
 
 ngx_uint_t
 ngx_rtprop_er_is_dead(ngx_rtprop_er_t *er, ngx_str_t *id)
 {
-    u_char             *p, *slot, *pid, *last, name[17];
+    u_char             *p, *slot, *pid, *last;
     ngx_int_t           n, process;
     ngx_rtprop_slot_t  *s;
 
-    (void) ngx_sprintf(name, "%016xL.", er->machine);
     last = id->data + id->len;
 
-    if (id->len < 20 || ngx_memcmp(id->data, name, 17) != 0) {
+    if (id->len < NGX_RTPROP_ER_MACHINE
+        || ngx_memcmp(id->data, er->id.data, NGX_RTPROP_ER_MACHINE) != 0)
+    {
         return 0;
     }
 
-    slot = id->data + 17;
+    slot = id->data + NGX_RTPROP_ER_MACHINE;
     pid = ngx_strlchr(slot, last, '.');
     p = pid ? ngx_strlchr(pid + 1, last, '.') : NULL;
 
@@ -221,56 +240,10 @@ ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call)
     }
 
     er->known = 1;
-    ngx_rtprop_er_alive(er, reply);
 
     if (dead.len && dead.len < NGX_RTPROP_ER_ID_MAX - sizeof("$worker:")) {
         ngx_rtprop_er_reap(er, &dead);
     }
-}
-
-
-/* Kept until the next tick; texts follow the table. */
-
-static void
-ngx_rtprop_er_alive(ngx_rtprop_er_t *er, redisReply *reply)
-{
-    size_t       size;
-    u_char      *p;
-    ngx_str_t    text, *alive;
-    ngx_uint_t   i, n;
-
-    n = ngx_min(reply->elements - 3, NGX_RTPROP_ER_ALIVE_MAX);
-    size = n * sizeof(ngx_str_t);
-
-    for (i = 0; i < n; i++) {
-        ngx_rtprop_er_get_text(reply, i + 3, &text);
-        size += text.len;
-    }
-
-    alive = ngx_alloc(size + 1, er->worker->log);
-
-    if (alive == NULL) {
-        return;
-    }
-
-    p = (u_char *) &alive[n];
-
-    for (i = 0; i < n; i++) {
-        ngx_rtprop_er_get_text(reply, i + 3, &text);
-        alive[i].len = text.len;
-        alive[i].data = p;
-
-        if (text.len) {
-            p = ngx_cpymem(p, text.data, text.len);
-        }
-    }
-
-    if (er->alive) {
-        ngx_free(er->alive);
-    }
-
-    er->alive = alive;
-    er->nalive = n;
 }
 
 

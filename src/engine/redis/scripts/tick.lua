@@ -1,21 +1,26 @@
--- A worker lives; it hears who else does, and of one that is dead.
+-- A worker lives, and says which processes of its machine do; it hears of one
+-- that is dead.
 --
 -- KEYS: workers with the end of their lease, those that are being reaped
 -- ARGV: worker, lease (ms), 1 if it does not take on the dead, the dead one it
--- is reaping (or none), the lease of that (ms), then workers whose process is
--- gone
+-- is reaping (or none), the lease of that (ms), what names of its machine
+-- begin with, then slot and process of each that lives there
 --
 -- Returns: 1 if it was known, 0 if it is new, -1 if it is taken for dead; the
--- time; the dead worker that it shall reap, or nothing; the living.
+-- time; the dead worker that it shall reap, or nothing.
 
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local machine, lives = ARGV[6], {}
 
-for i = 6, #ARGV do
-    if redis.call('ZSCORE', KEYS[1], ARGV[i])
-       and redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0
+for i = 7, #ARGV do lives[ARGV[i]] = true end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
+    if string.sub(id, 1, #machine) == machine
+       and not lives[string.match(id, '^%d+%.%d+', #machine + 1) or '']
+       and redis.call('HEXISTS', KEYS[2], id) == 0
     then
-        redis.call('ZADD', KEYS[1], now - 1, ARGV[i])
+        redis.call('ZADD', KEYS[1], now - 1, id)
     end
 end
 
@@ -43,13 +48,4 @@ if ARGV[3] == '0' and ARGV[4] == '' then
     end
 end
 
-local reply = { known and 1 or 0, now, dead }
-local reaped = {}
-
-for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do reaped[id] = true end
-
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-    if not reaped[id] then reply[#reply + 1] = id end
-end
-
-return reply
+return { known and 1 or 0, now, dead }
