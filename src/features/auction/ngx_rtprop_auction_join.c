@@ -26,6 +26,7 @@ typedef struct {
     unsigned                     number;
     ngx_uint_t                   active;
     u_char                       info[NGX_INT32_LEN];
+    unsigned                     came:1;     /* is counted in */
     unsigned                     unknown:1;
 } ngx_rtprop_auction_join_t;
 
@@ -42,6 +43,7 @@ static void ngx_rtprop_auction_join_came(ngx_rtprop_op_t *op);
 static void ngx_rtprop_auction_join_look(ngx_rtprop_auction_join_t *j);
 static void ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op);
 static json_t *ngx_rtprop_auction_join_state(ngx_rtprop_auction_join_t *j);
+static void ngx_rtprop_auction_join_went(ngx_rtprop_auction_join_t *j);
 static void ngx_rtprop_auction_join_resumed(ngx_rtprop_auction_join_t *j,
     json_t *state);
 static void ngx_rtprop_auction_join_failed(ngx_rtprop_auction_join_t *j,
@@ -253,11 +255,9 @@ ngx_rtprop_auction_join_came(ngx_rtprop_op_t *op)
                                            j->active);
         }
 
-        if (j->cmd->session == NULL) {
-            ngx_rtprop_auction_go(hub, &j->change.id, &j->user,
-                                  j->cmd->session_id);
-        }
     }
+
+    j->came = 1;
 
     ngx_rtprop_auction_join_look(j);
 }
@@ -302,6 +302,8 @@ ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op)
         return;
     }
 
+    ngx_rtprop_auction_join_went(j);
+
     if (state == NULL) {
         ngx_rtprop_hub_join_finish(hub, &j->join);
         ngx_rtprop_auction_join_failed(j, op->rc == NGX_OK ? NGX_ERROR
@@ -342,6 +344,18 @@ ngx_rtprop_auction_join_state(ngx_rtprop_auction_join_t *j)
 }
 
 
+/* Whose connection went while it was being counted in has left. */
+
+static void
+ngx_rtprop_auction_join_went(ngx_rtprop_auction_join_t *j)
+{
+    if (j->came && j->cmd->session == NULL) {
+        ngx_rtprop_auction_go(j->cmd->worker->hub, &j->change.id, &j->user,
+                              j->cmd->session_id);
+    }
+}
+
+
 /* state NULL: recovered, so what was missed is sent and nothing else. */
 
 static void
@@ -352,6 +366,8 @@ ngx_rtprop_auction_join_resumed(ngx_rtprop_auction_join_t *j, json_t *state)
     ngx_rtprop_position_t   pos;
 
     s = j->cmd->session;
+
+    ngx_rtprop_auction_join_went(j);
 
     if (state && s) {
         ngx_str_set(&type, "auction:state");

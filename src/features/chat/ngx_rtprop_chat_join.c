@@ -325,7 +325,8 @@ ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j)
         return;
     }
 
-    ngx_rtprop_chat_person(j->cmd->user, j->join.sub, &person);
+    ngx_rtprop_chat_person(j->cmd->user,
+                           j->cmd->session ? j->join.sub : NULL, &person);
 
     j->presence.op.done = ngx_rtprop_chat_join_came;
     j->presence.op.data = j;
@@ -341,8 +342,6 @@ ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j)
 }
 
 
-/* Whose connection went away meanwhile has left already. */
-
 static void
 ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op)
 {
@@ -357,10 +356,7 @@ ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op)
                              &j->presence.user, &name);
     }
 
-    if (op->rc == NGX_OK && j->cmd->session == NULL) {
-        ngx_rtprop_chat_go(j->cmd->worker->hub, &j->id, &j->presence.user,
-                           &name, j->cmd->session_id);
-    }
+    j->came = 1;
 
     if (!j->state) {
         ngx_rtprop_chat_join_answer(j);
@@ -378,10 +374,20 @@ ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j)
 {
     ngx_str_t               type, id;
     json_t                 *payload;
+    rtprop_str_t            name;
     ngx_rtprop_session_t   *s;
     ngx_rtprop_position_t   pos;
 
     s = j->cmd->session;
+
+    if (s == NULL && j->came) {
+
+        /* it went while it was being counted in */
+
+        name = ngx_rtprop_chat_pure(&j->presence.info);
+        ngx_rtprop_chat_go(j->cmd->worker->hub, &j->id, &j->presence.user,
+                           &name, j->cmd->session_id);
+    }
 
     ngx_rtprop_hub_position(&j->join, &pos);
 

@@ -28,6 +28,7 @@ typedef struct {
     uint64_t                    last;
     ngx_uint_t                  unread;
     unsigned                    state:1;    /* chat:joined is to be sent */
+    unsigned                    came:1;     /* is counted in */
 } ngx_rtprop_chat_join_t;
 
 
