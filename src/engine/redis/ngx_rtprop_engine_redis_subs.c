@@ -11,7 +11,7 @@
 #include "base/rtprop_hash.h"
 
 
-#define NGX_RTPROP_ER_PLACES   50          /* channels of one script */
+#define NGX_RTPROP_ER_PART     50          /* channels of one script */
 #define NGX_RTPROP_ER_ASKING   16          /* scripts under way */
 
 
@@ -351,7 +351,7 @@ ngx_rtprop_er_places_part(ngx_rtprop_er_t *er)
     ngx_rtprop_er_call_t      *call;
     ngx_rtprop_er_channel_t   *ch, **chs;
 
-    max = ngx_rtprop_redis_sharded(er->redis) ? 1 : NGX_RTPROP_ER_PLACES;
+    max = ngx_rtprop_redis_sharded(er->redis) ? 1 : NGX_RTPROP_ER_PART;
     chs = ngx_alloc(max * sizeof(ngx_rtprop_er_channel_t *), er->worker->log);
 
     if (chs == NULL) {
