@@ -27,6 +27,7 @@
 #include "engine/redis/ngx_rtprop_redis.h"
 #include "store/ngx_rtprop_store.h"
 #include "store/ngx_rtprop_durable.h"
+#include "store/ngx_rtprop_relay.h"
 #include "http/ngx_rtprop_http.h"
 #include <openssl/rand.h>
 
@@ -341,6 +342,7 @@ ngx_rtprop_preconfiguration(ngx_conf_t *cf)
         || ngx_rtprop_redis_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_store_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_durable_preconfiguration(cf) != NGX_OK
+        || ngx_rtprop_relay_preconfiguration(cf) != NGX_OK
         || ngx_rtprop_http_preconfiguration(cf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -694,7 +696,8 @@ ngx_rtprop_init_process(ngx_cycle_t *cycle)
         || ngx_rtprop_ws_init_worker(worker) != NGX_OK
         || ngx_rtprop_session_init_worker(worker) != NGX_OK
         || ngx_rtprop_store_init_worker(worker) != NGX_OK
-        || ngx_rtprop_hub_init_worker(worker) != NGX_OK)
+        || ngx_rtprop_hub_init_worker(worker) != NGX_OK
+        || ngx_rtprop_relay_init_worker(worker) != NGX_OK)
     {
         return NGX_ERROR;
     }

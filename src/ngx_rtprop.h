@@ -119,6 +119,7 @@ struct ngx_rtprop_main_conf_s {
     void                      *http;         /* http/ngx_rtprop_http.h */
     void                      *store;        /* ngx_rtprop_store_conf_t */
     void                      *durable;      /* ngx_rtprop_durable_conf_t */
+    void                      *relay;        /* ngx_rtprop_relay_queries_t */
 
     ngx_rtprop_worker_t       *worker;       /* since init_process */
 

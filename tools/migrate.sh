@@ -14,6 +14,7 @@ dir=$(cd "$(dirname "$0")/../sql" && pwd)
 {
     cat << 'END'
 \set ON_ERROR_STOP on
+\o /dev/null
 BEGIN;
 SET LOCAL client_min_messages = warning;
 SELECT pg_advisory_xact_lock(7382059118) \g /dev/null
