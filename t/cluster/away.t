@@ -19,6 +19,19 @@ $_->allow(qr/Redis|Connection refused|engine away|not published/) for $a, $b;
 
 sub health { http(nginx => $_[0])->get('/health')->{json} }
 
+
+# All workers of both are connected, and subscribed, again.
+
+sub up {
+    return !grep {
+        my $nginx = $_;
+        !$nginx->wait_until(sub {
+            http(nginx => $nginx)->get('/metrics')->{body}
+                =~ /^rtprop_redis_up 2$/m;
+        }, 20);
+    } $a, $b;
+}
+
 conversation('c1', qw(ann ben));
 my $ann = client(nginx => $a, user => 'ann');
 my $ben = client(nginx => $b, user => 'ben');
@@ -49,8 +62,8 @@ is($refused->status, 503, 'new ones are refused');
 # ---- back, with its data
 
 $redis->start;
-ok($a->wait_until(sub { health($a)->{status} eq 'ok'
-                        && health($b)->{status} eq 'ok' }), 'all is well');
+ok(up(), 'it is back');
+is(health($_)->{status}, 'ok', 'all is well') for $a, $b;
 
 my $next = says($ann, 'c1', 'after');
 is($next->{offset}, $said->{offset} + 1, 'the channel goes on');
@@ -61,11 +74,11 @@ is(scalar @{api(GET => '/api/users/ann/connections')->{json}{connections}}, 1,
 
 # ---- what was published while one could not hear it is read again
 
-my $port = $redis->port;
 $redis->call('CLIENT', 'KILL', 'TYPE', 'pubsub');
 my $during = says($ann, 'c1', 'while it was deaf');
 is(gets($ben, 'while it was deaf')->{offset}, $during->{offset},
    'nothing is lost with a connection');
+ok(up(), 'which is made again');
 
 
 # ---- away for a moment, somebody leaves meanwhile
@@ -82,6 +95,7 @@ $redis->kill;
 ok($a->wait_until(sub { health($a)->{status} eq 'degraded' }), 'away');
 $dan->close;
 $redis->start;
+ok(up(), 'back');
 ok($eve->wait_for('property:viewer_count',
                   sub { $_[0]{payload}{count} == 1 }, 20),
    'who left meanwhile is counted no more');
@@ -95,8 +109,8 @@ $redis->kill;
 unlink glob($redis->dir . '/appendonlydir/*');
 $redis->start;
 
+ok(up(), 'back again');
 is(($ann->wait_close)[0], 1013, 'who had heard something comes back');
-ok($a->wait_until(sub { health($a)->{status} eq 'ok' }), 'all is well');
 is(($ben->wait_close)[0], 1013, 'on the other side, too');
 
 conversation('c1', qw(ann ben));
