@@ -41,6 +41,7 @@ static void ngx_rtprop_durable_counter(ngx_rtprop_engine_t *e,
 static void ngx_rtprop_durable_channels(ngx_rtprop_engine_t *e,
     ngx_rtprop_channels_t *op);
 static const char *ngx_rtprop_durable_status(ngx_rtprop_engine_t *e);
+static void ngx_rtprop_durable_close(ngx_rtprop_engine_t *e);
 
 
 ngx_rtprop_engine_t *
@@ -73,7 +74,10 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
     }
 
     e = &d->engine;
-    *e = *inner;
+    e->name = inner->name;
+    e->worker = worker;
+    e->hub = inner->hub;
+    e->handler = inner->handler;
     e->data = d;
     e->durable = 1;
     e->publish = ngx_rtprop_durable_publish;
@@ -91,6 +95,7 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
     e->counter = ngx_rtprop_durable_counter;
     e->channels = ngx_rtprop_durable_channels;
     e->status = ngx_rtprop_durable_status;
+    e->close = ngx_rtprop_durable_close;
 
     d->watcher.data = d;
     d->watcher.up = ngx_rtprop_durable_up;
@@ -362,4 +367,15 @@ ngx_rtprop_durable_status(ngx_rtprop_engine_t *e)
     e = ngx_rtprop_durable_inner(e);
 
     return e->status(e);
+}
+
+
+static void
+ngx_rtprop_durable_close(ngx_rtprop_engine_t *e)
+{
+    e = ngx_rtprop_durable_inner(e);
+
+    if (e->close) {
+        e->close(e);
+    }
 }

@@ -1,0 +1,95 @@
+#!/usr/bin/perl
+
+# Two nginx with a Redis between them and a PostgreSQL behind: workers,
+# instances, Redis (with its data, and without) and PostgreSQL are killed or
+# held, nginx is reloaded, connections are cut while people chat and bid on
+# both.  The checker, which also reads the database, finds no fault, and nobody
+# had to start over.
+#
+# CHAOS_SEED (1) and CHAOS_SECONDS (0: each action once) make a longer run.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use RTProp::Chaos;
+use RTProp::Postgres;
+use RTProp::Redis;
+use RTProp::Test;
+
+if (!RTProp::Chaos->install) {
+    fail('npm packages of t/chaos');
+    done_testing();
+    exit;
+}
+
+my $redis = RTProp::Redis->new(keep => 1);
+$redis->start;
+
+my $postgres = RTProp::Postgres->new(fsync => 1);
+$postgres->start;
+
+my @nginx = map { rtprop_nginx(
+    workers => 2, server => RTProp::Chaos::server(),
+    allow => [qr/rtprop: (?:redis|store|postgres)/i],
+    prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url . ';'
+              . ' rtprop_presence_lease 3s; rtprop_postgres "'
+              . $postgres->conninfo . '" migrate=on;') } 1, 2;
+
+my $chaos = RTProp::Chaos->new(instances => \@nginx,
+                               seed => $ENV{CHAOS_SEED} || 1)->start;
+
+my @done = $chaos->run([
+    $chaos->accidents, $chaos->deaths,
+    ['kill -9 Redis' => sub { $redis->kill; $redis->start }],
+    ['kill -9 Redis, its data lost' => sub { $redis->kill; $redis->wipe;
+                                             $redis->start }],
+    ['hold Redis' => sub { $chaos->hold($redis) }],
+    ['kill -9 PostgreSQL' => sub { $postgres->kill; $postgres->start }],
+    ['restart PostgreSQL' => sub { $postgres->stop; $postgres->start }],
+    ['hold PostgreSQL' => sub { $chaos->hold($postgres) }],
+], $ENV{CHAOS_SECONDS});
+
+$chaos->stop;
+read_database();
+
+my ($ok, $text) = $chaos->judge;
+ok($ok, 'nothing is wrong after ' . join(', ', @done)) or diag($text);
+note($text);
+like($text, qr/\b[1-9]\d* resumed/, 'people had to come back');
+
+done_testing();
+
+
+sub read_database {
+    for my $row (split /\n/, $postgres->sql(<<'END')) {
+SELECT conversation_id, id, sender_id, coalesce(client_message_id, '')
+FROM rtprop.message WHERE conversation_id LIKE 'chaos-%'
+END
+        my ($room, $id, $user, $c) = split /\|/, $row, -1;
+        $chaos->fact({ k => 'db', table => 'message', id => $id, u => $user,
+                       ch => "conversation:$room", c => length $c ? $c : undef
+                     });
+    }
+
+    for my $row (split /\n/, $postgres->sql(<<'END')) {
+SELECT auction_id, id, amount FROM rtprop.bid
+WHERE accepted AND auction_id LIKE 'chaos-%'
+END
+        my ($auction, $id, $amount) = split /\|/, $row;
+        $chaos->fact({ k => 'db', table => 'bid', id => $id,
+                       ch => "auction:$auction", amount => $amount + 0 });
+    }
+
+    for my $row (split /\n/, $postgres->sql(<<'END')) {
+SELECT DISTINCT ON (a.id) a.id, a.status, a.price, b.bidder_number
+FROM rtprop.auction a JOIN rtprop.bid b ON b.auction_id = a.id
+WHERE b.accepted AND a.id LIKE 'chaos-%' ORDER BY a.id, b.amount DESC
+END
+        my ($auction, $status, $price, $winner) = split /\|/, $row;
+        $chaos->fact({ k => 'db', table => 'auction', status => $status,
+                       ch => "auction:$auction", price => $price + 0,
+                       winner => $winner + 0 });
+    }
+}
