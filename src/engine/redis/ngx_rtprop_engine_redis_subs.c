@@ -276,7 +276,7 @@ ngx_rtprop_er_subs_down(ngx_rtprop_er_t *er)
     {
         ch = (ngx_rtprop_er_channel_t *)
              ((u_char *) node - offsetof(ngx_rtprop_er_channel_t, node));
-        ch->active = 0;
+        ch->active = ch->sub.active;
 
         /* what is ended may free channels: first they are set aside */
 

@@ -114,7 +114,11 @@ typedef struct {
      */
     void  (*up)(void *data);
 
-    /* Messages, or commands too, are cut off; why is a text for people. */
+    /*
+     * Messages, or commands too, are cut off, or never came about; why is a
+     * text for people.  In a cluster that is so when a node of it is away:
+     * subscriptions elsewhere stay active, and are not confirmed anew.
+     */
     void  (*down)(void *data, const char *why);
 
     /* Confirmed: what is published from now on comes.  Again after a loss. */

@@ -385,6 +385,7 @@ ngx_rtprop_redis_changed(ngx_rtprop_redis_t *redis,
         && (node == redis->node || node->nslots))
     {
         redis->missed = 1;
+        redis->failed |= (node->state == NGX_RTPROP_REDIS_NODE_DOWN);
 
         if (redis->cluster) {
             ngx_rtprop_redis_cluster_refresh(redis->cluster);
@@ -427,13 +428,20 @@ ngx_rtprop_redis_news(ngx_event_t *ev)
 
     if (redis->up && (fault || redis->missed)) {
         redis->up = 0;
+        redis->failed = 1;
+        redis->told = 0;
         ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_UP, -1);
+    }
+
+    if (!redis->up && redis->failed && !redis->told) {
+        redis->told = 1;
         redis->handler->down(redis->data, fault ? fault : "connection lost");
     }
 
     if (fault == NULL && !redis->up) {
         redis->up = 1;
         redis->missed = 0;
+        redis->failed = 0;
         redis->trouble = RTPROP_REDIS_E_OTHER;
         ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_UP, 1);
         redis->handler->up(redis->data);

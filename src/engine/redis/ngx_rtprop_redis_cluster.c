@@ -247,6 +247,7 @@ ngx_rtprop_redis_cluster_lost(ngx_rtprop_redis_conn_t *conn)
 
     cluster->turn += cluster->tried;
     cluster->failed = 1;
+    redis->failed = 1;
     ngx_rtprop_redis_cluster_waiting(cluster, 0);
     ngx_rtprop_redis_cluster_later(cluster, redis->conf->retry);
     ngx_rtprop_redis_changed(redis, NULL);

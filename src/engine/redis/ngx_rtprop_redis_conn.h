@@ -431,6 +431,8 @@ struct ngx_rtprop_redis_s {
 
     unsigned                    up:1;      /* what was told */
     unsigned                    missed:1;  /* not up since that was told */
+    unsigned                    failed:1;  /* an attempt, since it was up */
+    unsigned                    told:1;    /* down() */
     unsigned                    closing:1;
 };
 
