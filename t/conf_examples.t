@@ -19,6 +19,7 @@ my $temp = join "\n", map { "${_}_temp_path tmp_$_;" }
 my %files = (
     'rtprop/jwt.key' => SECRET,
     'rtprop/api.key' => API_KEY,
+    'rtprop/redis.password' => "secret\n",
     'rtprop/jwks.json' => encode_json({
         keys => [RTProp::JWT::jwk_oct(SECRET, 'k1')] }),
 );
@@ -46,7 +47,19 @@ sub adapted {
 }
 
 
-sub redis    { ($redis ||= RTProp::Redis->new->start)->url }
+# The user that operations.md has.
+
+sub redis {
+    my ($user) = RTProp::Nginx::slurp("$prefix/docs/operations.md")
+                 =~ /^    (user rtprop on .*)$/m;
+
+    $user =~ s/>PASSWORD/>secret/;
+    $redis ||= RTProp::Redis->new(conf => "$user\n")->start;
+
+    return $redis->url;
+}
+
+
 sub postgres { ($postgres ||= RTProp::Postgres->new->start)->conninfo }
 
 
