@@ -67,6 +67,11 @@ static ngx_rtprop_conf_range_t  ngx_rtprop_drain_range = {
 };
 
 
+static ngx_rtprop_conf_range_t  ngx_rtprop_failover_range = {
+    100, 3600000, "a time from 100ms to 1h, as \"5s\""
+};
+
+
 static ngx_rtprop_conf_range_t  ngx_rtprop_lease_range = {
     2000, 3600000, "a time from 2s to 1h, as \"15s\""
 };
@@ -120,6 +125,13 @@ static ngx_command_t  ngx_rtprop_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("rtprop_redis_failover"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_rtprop_conf_msec,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_rtprop_main_conf_t, redis_failover),
+      &ngx_rtprop_failover_range },
 
     { ngx_string("rtprop_presence_lease"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -408,6 +420,7 @@ ngx_rtprop_create_main_conf(ngx_conf_t *cf)
     rmcf->history_bytes = NGX_CONF_UNSET_SIZE;
     rmcf->history_age = NGX_CONF_UNSET;
     rmcf->drain = NGX_CONF_UNSET_MSEC;
+    rmcf->redis_failover = NGX_CONF_UNSET_MSEC;
     rmcf->presence_lease = NGX_CONF_UNSET_MSEC;
     rmcf->log_file = NGX_CONF_UNSET_PTR;
 
@@ -447,6 +460,7 @@ ngx_rtprop_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(rmcf->history_bytes, 1024 * 1024);
     ngx_conf_init_value(rmcf->history_age, 24 * 60 * 60);
     ngx_conf_init_msec_value(rmcf->drain, 10000);
+    ngx_conf_init_msec_value(rmcf->redis_failover, 5000);
     ngx_conf_init_msec_value(rmcf->presence_lease, 15000);
     ngx_conf_init_ptr_value(rmcf->log_file, NULL);
 

@@ -92,6 +92,7 @@ struct ngx_rtprop_main_conf_s {
     ngx_str_t                  zone_name;
     size_t                     zone_size;
     ngx_uint_t                 engine;     /* NGX_RTPROP_ENGINE_* */
+    ngx_msec_t                 redis_failover;
     ngx_msec_t                 presence_lease;
     void                      *redis;      /* engine/redis/ngx_rtprop_redis.h */
 

@@ -3,6 +3,7 @@
  */
 
 #include "store/ngx_rtprop_durable_in.h"
+#include "store/ngx_rtprop_failover.h"
 #include <openssl/rand.h>
 
 
@@ -101,6 +102,10 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
     d->watcher.up = ngx_rtprop_durable_up;
 
     if (ngx_rtprop_store_watch(d->store, &d->watcher) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ngx_rtprop_failover_init(d) != NGX_OK) {
         return NULL;
     }
 
@@ -298,8 +303,12 @@ static void
 ngx_rtprop_durable_unsubscribe(ngx_rtprop_engine_t *e, ngx_str_t *channel,
     ngx_uint_t n)
 {
-    e = ngx_rtprop_durable_inner(e);
-    e->unsubscribe(e, channel, n);
+    n = ngx_rtprop_failover_leave(e->data, channel, n);
+
+    if (n) {
+        e = ngx_rtprop_durable_inner(e);
+        e->unsubscribe(e, channel, n);
+    }
 }
 
 
@@ -364,6 +373,10 @@ ngx_rtprop_durable_channels(ngx_rtprop_engine_t *e, ngx_rtprop_channels_t *op)
 static const char *
 ngx_rtprop_durable_status(ngx_rtprop_engine_t *e)
 {
+    if (ngx_rtprop_failover_active(e->data)) {
+        return "away, exchange by database";
+    }
+
     e = ngx_rtprop_durable_inner(e);
 
     return e->status(e);

@@ -9,6 +9,7 @@
  */
 
 #include "store/ngx_rtprop_durable_in.h"
+#include "store/ngx_rtprop_failover.h"
 
 
 /* A channel being brought in step on its own. */
@@ -48,6 +49,12 @@ ngx_rtprop_durable_carry(ngx_rtprop_durable_carry_t *carry)
 
     inner = carry->d->inner;
 
+    if (ngx_rtprop_failover_active(carry->d)) {
+        ngx_rtprop_failover_tell(carry->d, carry->events, carry->n);
+        carry->done(carry);
+        return;
+    }
+
     carry->publish.op.done = ngx_rtprop_durable_carried;
     carry->publish.op.data = carry;
     carry->publish.op.pool = carry->pool;
@@ -74,6 +81,8 @@ ngx_rtprop_durable_carried(ngx_rtprop_op_t *op)
                       "rtprop: an event of \"%V\" is committed, and will be "
                       "told later: %s", &carry->events[0].channel,
                       op->rc == NGX_BUSY ? "zone full" : "engine away");
+
+        ngx_rtprop_failover_tell(carry->d, carry->events, carry->n);
     }
 
     carry->done(carry);
@@ -234,7 +243,18 @@ void
 ngx_rtprop_durable_heal(ngx_rtprop_durable_t *d, ngx_str_t *channel)
 {
     ngx_pool_t                *pool;
+    ngx_rtprop_event_t         ev;
     ngx_rtprop_durable_gap_t  *gap;
+
+    if (ngx_rtprop_failover_active(d)) {
+        /* whoever hears of it reads all that there is */
+        ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
+        ev.channel = *channel;
+        ev.offset = 1;
+
+        ngx_rtprop_failover_tell(d, &ev, 1);
+        return;
+    }
 
     pool = ngx_rtprop_hub_pool(d->hub);
 

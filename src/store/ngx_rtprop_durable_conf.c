@@ -3,6 +3,7 @@
  */
 
 #include "store/ngx_rtprop_durable_in.h"
+#include "store/ngx_rtprop_failover.h"
 
 
 #define NGX_RTPROP_DURABLE_GET_COLUMNS                                        \
@@ -101,7 +102,9 @@ ngx_rtprop_durable_preconfiguration(ngx_conf_t *cf)
 
     conf->general = *(ngx_rtprop_durable_document_t **) conf->documents.elts;
 
-    if (ngx_rtprop_durable_queries(cf, conf) != NGX_OK) {
+    if (ngx_rtprop_durable_queries(cf, conf) != NGX_OK
+        || ngx_rtprop_failover_preconfiguration(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -3,6 +3,7 @@
  */
 
 #include "store/ngx_rtprop_durable_in.h"
+#include "store/ngx_rtprop_failover.h"
 
 
 /* Lives in the operation's pool; the operation is lent to the inner engine. */
@@ -37,6 +38,9 @@ static void ngx_rtprop_durable_history_loose(ngx_rtprop_durable_reading_t *r);
 static ngx_uint_t ngx_rtprop_durable_history_whole(
     ngx_rtprop_durable_reading_t *r);
 static void ngx_rtprop_durable_history_read(ngx_rtprop_durable_reading_t *r);
+static void ngx_rtprop_durable_history_alone(ngx_rtprop_durable_reading_t *r);
+static void ngx_rtprop_durable_history_alone_done(
+    ngx_rtprop_durable_read_t *read);
 static void ngx_rtprop_durable_history_more(ngx_rtprop_durable_read_t *read);
 static void ngx_rtprop_durable_history_done(ngx_rtprop_durable_reading_t *r,
     ngx_int_t rc);
@@ -69,6 +73,11 @@ ngx_rtprop_durable_history(ngx_rtprop_engine_t *e, ngx_rtprop_history_t *op)
 
     op->op.done = ngx_rtprop_durable_history_got;
     op->op.data = r;
+
+    if (ngx_rtprop_failover_active(d)) {
+        ngx_rtprop_durable_history_alone(r);
+        return;
+    }
 
     ngx_rtprop_durable_history_inner(r);
 }
@@ -322,6 +331,67 @@ ngx_rtprop_durable_history_more(ngx_rtprop_durable_read_t *read)
         op->recovered = (op->offset - r->since <= op->limit
                          && (op->flags
                              || op->nevents == op->offset - r->since));
+    }
+
+    ngx_rtprop_durable_history_done(r, NGX_OK);
+}
+
+
+/* The inner engine is away for long: the database alone is asked. */
+
+static void
+ngx_rtprop_durable_history_alone(ngx_rtprop_durable_reading_t *r)
+{
+    ngx_rtprop_history_t  *op;
+
+    op = r->op;
+
+    r->read.d = r->d;
+    r->read.pool = op->op.pool;
+    r->read.channel = op->channel;
+    r->read.after = r->epoch == 0 || r->epoch == r->d->epoch ? r->since : 0;
+    r->read.upto = NGX_RTPROP_DURABLE_MAX;
+    r->read.before = op->tail ? r->before : 0;
+    r->read.flags = op->flags;
+    r->read.count = op->limit;
+    r->read.newest = op->tail;
+    r->read.place = 1;
+    r->read.done = ngx_rtprop_durable_history_alone_done;
+    r->read.data = r;
+
+    ngx_rtprop_durable_bump(r->d, NGX_RTPROP_DURABLE_HISTORY, 1);
+
+    ngx_rtprop_durable_read(&r->read);
+}
+
+
+static void
+ngx_rtprop_durable_history_alone_done(ngx_rtprop_durable_read_t *read)
+{
+    ngx_rtprop_history_t          *op;
+    ngx_rtprop_durable_reading_t  *r;
+
+    r = read->data;
+    op = r->op;
+
+    if (read->rc != NGX_OK) {
+        ngx_rtprop_durable_history_done(r, NGX_ERROR);
+        return;
+    }
+
+    op->epoch = r->d->epoch;
+    op->offset = read->top;
+    op->events = read->events;
+    op->nevents = op->limit ? read->nevents : 0;
+    op->more = read->more;
+    op->first = read->nevents ? read->events[0].offset : 0;
+
+    op->recovered = ngx_rtprop_durable_history_claim(r)
+                    && op->offset - r->since <= op->limit
+                    && (op->flags || op->nevents == op->offset - r->since);
+
+    if (r->subscribe) {
+        ngx_rtprop_failover_join(r->d, &op->channel);
     }
 
     ngx_rtprop_durable_history_done(r, NGX_OK);

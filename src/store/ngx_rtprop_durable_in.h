@@ -38,6 +38,7 @@ typedef struct {
     ngx_rtprop_durable_document_t  *general;
 
     ngx_rtprop_query_t        *epoch;
+    ngx_rtprop_query_t        *told;
     ngx_rtprop_query_t        *append;
     ngx_rtprop_query_t        *history;
     ngx_rtprop_query_t        *changed;
@@ -48,6 +49,9 @@ typedef struct {
 } ngx_rtprop_durable_conf_t;
 
 
+typedef struct ngx_rtprop_failover_s  ngx_rtprop_failover_t;
+
+
 struct ngx_rtprop_durable_s {
     ngx_rtprop_engine_t        engine;
     ngx_rtprop_engine_t       *inner;
@@ -56,6 +60,7 @@ struct ngx_rtprop_durable_s {
     ngx_rtprop_store_t        *store;
     ngx_rtprop_durable_conf_t *conf;
     ngx_rtprop_watcher_t       watcher;
+    ngx_rtprop_failover_t     *failover;   /* NULL: not of this engine */
 
     uint64_t                   epoch;      /* 0: not known yet */
     uint64_t                   op;         /* of the last operation */

@@ -20,6 +20,7 @@ my %directive = (
     rtprop_engine           => ['shm', 'shm', 'shm shm', 'http'],
     rtprop_redis            => ['redis://127.0.0.1/1 prefix=a:',
                                 'unix:/run/redis.sock', undef, 'http'],
+    rtprop_redis_failover   => ['5s', '6s', '5s 5s', 'http'],
     rtprop_presence_lease   => ['5s', '6s', '5s 5s', 'http'],
     rtprop_postgres         => ['dbname=a queue=5', 'dbname=b', undef, 'http'],
     rtprop_history          => ['messages=5', 'age=1h', undef, 'http'],
