@@ -160,7 +160,7 @@ is_deeply(\@heard, [1 .. @heard], 'hears all, each once, in order');
 cmp_ok(@heard, '>=', 122, 'of what there is');
 
 
-# ------------------------------------------------ a bid committed, its worker dead
+# ------------------------------------ a bid committed, its worker dead
 
 my $bea = joined(bea => 'a1');
 my $price = 1000;
