@@ -348,7 +348,6 @@ ngx_rtprop_redis_conn_open(ngx_rtprop_redis_conn_t *conn,
     conn->serial++;
     conn->addr = address;
     conn->state = NGX_RTPROP_REDIS_CONNECTING;
-    conn->error = RTPROP_REDIS_E_OTHER;
     conn->unread = 0;
     conn->elements = 0;
     conn->why[0] = '\0';

@@ -150,7 +150,10 @@ ngx_int_t ngx_rtprop_redis_postconfiguration(ngx_conf_t *cf);
 ngx_rtprop_redis_t *ngx_rtprop_redis_create(ngx_rtprop_worker_t *worker,
     ngx_rtprop_redis_handler_t *handler, void *data);
 
-/* Closes the connections, ends what is under way with NGX_ERROR; at exit. */
+/*
+ * Closes the connections, ends what is under way with NGX_ERROR; at exit.
+ * What was sent just before goes out, as far as the socket takes it.
+ */
 void ngx_rtprop_redis_close(ngx_rtprop_redis_t *redis);
 
 /* Fills in the script's sha from its text; once, before it is used. */

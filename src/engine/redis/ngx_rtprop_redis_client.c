@@ -111,6 +111,13 @@ ngx_rtprop_redis_close(ngx_rtprop_redis_t *redis)
          q = ngx_queue_next(q))
     {
         node = ngx_queue_data(q, ngx_rtprop_redis_node_t, queue);
+
+        /* what was sent in this turn still goes out, if it does so at once */
+
+        if (node->commands.state == NGX_RTPROP_REDIS_READY) {
+            ngx_rtprop_redis_conn_flush(&node->commands.flush);
+        }
+
         ngx_rtprop_redis_node_stop(node);
     }
 
@@ -328,7 +335,6 @@ ngx_rtprop_redis_subscribe(ngx_rtprop_redis_t *redis,
     sub->node.node.key = ngx_crc32_short(sub->node.str.data,
                                          sub->node.str.len);
     ngx_rbtree_insert(&redis->subs, &sub->node.node);
-    redis->nsubs++;
     ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_SUBSCRIPTIONS, 1);
 
     if (redis->cluster) {
@@ -345,7 +351,6 @@ ngx_rtprop_redis_unsubscribe(ngx_rtprop_redis_t *redis,
     ngx_rtprop_redis_sub_t *sub)
 {
     ngx_rbtree_delete(&redis->subs, &sub->node.node);
-    redis->nsubs--;
     ngx_rtprop_redis_stat(redis, NGX_RTPROP_REDIS_STAT_SUBSCRIPTIONS, -1);
 
     if (sub->home) {

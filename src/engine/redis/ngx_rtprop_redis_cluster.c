@@ -524,6 +524,5 @@ ngx_rtprop_redis_cluster_fault(ngx_rtprop_redis_cluster_t *cluster)
         }
     }
 
-    return (cluster->redis->nsubs && !ngx_queue_empty(&cluster->homeless))
-           ? "slots without a node" : NULL;
+    return ngx_queue_empty(&cluster->homeless) ? NULL : "slots without a node";
 }

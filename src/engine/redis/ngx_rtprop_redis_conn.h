@@ -169,7 +169,6 @@ struct ngx_rtprop_redis_conn_s {
     ngx_uint_t                  step;
 
     unsigned                    pinging:1;
-    rtprop_redis_error_e        error;     /* of the last loss; or OTHER */
     char                        why[NGX_RTPROP_REDIS_WHY];
 };
 
@@ -418,7 +417,6 @@ struct ngx_rtprop_redis_s {
     ngx_rbtree_node_t           sentinel_sub;
 
     ngx_uint_t                  under_way;
-    ngx_uint_t                  nsubs;
     ngx_event_t                 news;      /* to tell up() and down() */
 
     rtprop_redis_error_e        trouble;   /* of the last refusal */

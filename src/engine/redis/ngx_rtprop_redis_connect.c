@@ -26,7 +26,6 @@ ngx_rtprop_redis_conn_open(ngx_rtprop_redis_conn_t *conn,
     conn->addr = addr;
     conn->turn = turn;
     conn->state = NGX_RTPROP_REDIS_CONNECTING;
-    conn->error = RTPROP_REDIS_E_OTHER;
     conn->pinging = 0;
     conn->unread = 0;
     conn->elements = 0;

@@ -153,9 +153,8 @@ ngx_rtprop_redis_login_check(ngx_rtprop_redis_conn_t *conn,
     if (role->type == REDIS_REPLY_STRING && role->len == 5
         && ngx_strncmp(role->str, "slave", 5) == 0)
     {
-        conn->error = RTPROP_REDIS_E_READONLY;
         ngx_rtprop_redis_conn_fail(conn, "%s",
-                                   rtprop_redis_error_text(conn->error));
+                          rtprop_redis_error_text(RTPROP_REDIS_E_READONLY));
         return NGX_ERROR;
     }
 
@@ -191,7 +190,6 @@ ngx_rtprop_redis_login_error(ngx_rtprop_redis_conn_t *conn,
     case RTPROP_REDIS_E_BUSY:
     case RTPROP_REDIS_E_DENIED:
     case RTPROP_REDIS_E_CLIENTS:
-        conn->error = error;
         ngx_rtprop_redis_conn_fail(conn, "%s", rtprop_redis_error_text(error));
         return NGX_ERROR;
 
@@ -202,7 +200,6 @@ ngx_rtprop_redis_login_error(ngx_rtprop_redis_conn_t *conn,
     if (step == NGX_RTPROP_REDIS_STEP_AUTH
         || step == NGX_RTPROP_REDIS_STEP_SELECT)
     {
-        conn->error = error;
         len = ngx_min(reply->len, 100);
         ngx_rtprop_redis_conn_fail(conn, "login refused: %*s", len,
                                    reply->str);
