@@ -47,6 +47,11 @@ ngx_rtprop_durable_carry(ngx_rtprop_durable_carry_t *carry)
 {
     ngx_rtprop_engine_t  *inner;
 
+    if (carry->n == 0) {
+        carry->done(carry);
+        return;
+    }
+
     inner = carry->d->inner;
 
     if (ngx_rtprop_failover_active(carry->d)) {

@@ -136,6 +136,14 @@ ngx_rtprop_store_exit_worker(ngx_rtprop_worker_t *worker)
 void
 ngx_rtprop_store_do(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w)
 {
+    ngx_uint_t  i;
+
+    /* a work may be asked for once more in its own done() */
+
+    for (i = 0; i < w->n; i++) {
+        w->statements[i].result = NULL;
+    }
+
     w->retried = 0;
     w->attempts = 0;
     w->failed = 0;

@@ -17,6 +17,8 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use File::Copy qw(copy);
+use File::Path qw(make_path);
 use File::Temp;
 use IO::Select;
 use IPC::Open2;
@@ -237,7 +239,13 @@ sub judge {
          "$self->{dir}/database.jsonl" or croak "node: $!";
     my $text = do { local $/; <$out> };
 
-    return (close($out) ? 1 : 0, $text);
+    return (1, $text) if close $out;
+
+    my $kept = "t/artifacts/chaos-$self->{seed}.jsonl";
+    make_path('t/artifacts');
+    copy($self->{history}, $kept) and $text .= "the history: $kept\n";
+
+    return (0, $text);
 }
 
 
