@@ -26,7 +26,6 @@ typedef struct {
     ngx_str_t                  port;      /* empty: the default one */
     ngx_str_t                 *addrs;     /* numeric; none: a socket */
     ngx_uint_t                 naddrs;
-    unsigned                   resolve:1; /* it is a name */
 } ngx_rtprop_pg_host_t;
 
 

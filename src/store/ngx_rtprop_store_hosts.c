@@ -190,8 +190,6 @@ ngx_rtprop_store_host(ngx_conf_t *cf, ngx_rtprop_pg_host_t *host,
     }
 
     host->naddrs = u.naddrs;
-    host->resolve = ngx_inet_addr(host->name.data, host->name.len)
-                    == INADDR_NONE;
 
     return NGX_CONF_OK;
 }
