@@ -105,6 +105,10 @@ test:  ## build, then all tests: unit, style, fuzz, client, nginx, hard, browser
 	@tools/need.sh $(PKGS) $(UNIT_PKGS) $(FUZZ_PKGS) $(TEST_PKGS) $(LINT_PKGS)
 	@t/run module unit style lint fuzz client nginx hard browser
 
+test-store: module  ## the features' tests, each with a PostgreSQL database
+	@tools/need.sh $(PKGS) $(TEST_PKGS)
+	@t/run store
+
 unit:  ## only the unit tests of pure files, under sanitizers
 	@tools/need.sh $(UNIT_PKGS)
 	@t/run unit
@@ -271,7 +275,7 @@ need-build:
 
 FORCE:
 
-.PHONY: module run stop test unit asan sanitized valgrind memcheck \
+.PHONY: module run stop test test-store unit asan sanitized valgrind memcheck \
         conformance bench hard load style fuzz migrate deb deb-test install \
         clean help unit-programs fuzz-programs need-build \
         FORCE

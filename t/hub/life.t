@@ -200,9 +200,11 @@ ok($ann->no_event(qr/user_(left|offline)/,
                   cond => sub { $_[0]{payload}{user_id} eq 'cleo' }),
    'who has another one is not');
 
-my ($seen) = grep { $_->{id} eq 'ben' }
-             @{joins($ann, 'c2')->{payload}{participants}};
-ok(!$seen->{online} && $seen->{last_seen}, 'it is known when he was seen last');
+ok($nginx->wait_until(sub {
+    my ($seen) = grep { $_->{id} eq 'ben' }
+                 @{joins($ann, 'c2')->{payload}{participants}};
+    return !$seen->{online} && $seen->{last_seen};
+}), 'it is known when he was seen last');
 
 $ben = client(user => 'ben', claims => { conversations => ['c2'] });
 my $answer = asks($ben, 'resume', { channels => { 'conversation:c2' =>

@@ -32,6 +32,17 @@ for my $n (1 .. MESSAGES) {
             { conversation_id => 'c1', content => "$i $n",
               $n % 3 ? () : (client_message_id => "id-$n") });
     }
+
+    # more commands than that are not open at a time
+
+    next if $n != MESSAGES / 2;
+
+    for my $i (0 .. $#senders) {
+        $nginx->wait_until(sub {
+            $senders[$i]->fence;
+            grep { ($_->{payload}{content} // '') eq "$i $n" }
+                 $senders[$i]->events });
+    }
 }
 
 sub messages {

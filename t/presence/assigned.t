@@ -9,7 +9,7 @@ use warnings;
 use lib 't/lib';
 use RTProp::Test;
 
-rtprop_nginx(location => 'rtprop_user_connections 20;');
+my $nginx = rtprop_nginx(location => 'rtprop_user_connections 20;');
 
 my %house = (title => 'House', status => 'available', price => 1000);
 
@@ -61,7 +61,7 @@ is_deeply(told($viewers[2], 'a2', 'online'), ['p1'], 'another agent');
 is_deeply(properties('a2'), ['p1'], 'has it now');
 
 api(PUT => '/api/properties/p1', { %house });
-is_deeply(properties('a2'), [], 'and no longer');
+ok($nginx->wait_until(sub { !@{properties('a2')} }), 'and no longer');
 is_deeply(properties('a1'), ['p2', 'p1'], 'a token still does');
 
 done_testing();
