@@ -43,7 +43,7 @@ static void ngx_rtprop_auction_join_came(ngx_rtprop_op_t *op);
 static void ngx_rtprop_auction_join_look(ngx_rtprop_auction_join_t *j);
 static void ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op);
 static json_t *ngx_rtprop_auction_join_state(ngx_rtprop_auction_join_t *j);
-static void ngx_rtprop_auction_join_went(ngx_rtprop_auction_join_t *j);
+static void ngx_rtprop_auction_join_tell(ngx_rtprop_auction_join_t *j);
 static void ngx_rtprop_auction_join_resumed(ngx_rtprop_auction_join_t *j,
     json_t *state);
 static void ngx_rtprop_auction_join_failed(ngx_rtprop_auction_join_t *j,
@@ -242,19 +242,8 @@ ngx_rtprop_auction_join_came(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_auction_join_t *j = op->data;
 
-    ngx_rtprop_hub_t  *hub;
-
-    hub = j->cmd->worker->hub;
-
     if (op->rc == NGX_OK) {
         j->active = j->presence.users;
-
-        if (j->presence.changed) {
-            ngx_rtprop_auction_tell_people(hub, "auction:bidder_joined",
-                                           &j->change.id, &j->user, j->number,
-                                           j->active);
-        }
-
     }
 
     j->came = 1;
@@ -302,10 +291,9 @@ ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op)
         return;
     }
 
-    ngx_rtprop_auction_join_went(j);
-
     if (state == NULL) {
         ngx_rtprop_hub_join_finish(hub, &j->join);
+        ngx_rtprop_auction_join_tell(j);
         ngx_rtprop_auction_join_failed(j, op->rc == NGX_OK ? NGX_ERROR
                                                            : op->rc);
         return;
@@ -315,6 +303,7 @@ ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op)
     ngx_rtprop_cmd_send(j->cmd, "auction:state", state, &pos);
 
     ngx_rtprop_hub_join_finish(hub, &j->join);
+    ngx_rtprop_auction_join_tell(j);
     ngx_rtprop_cmd_done(j->cmd);
 }
 
@@ -344,13 +333,30 @@ ngx_rtprop_auction_join_state(ngx_rtprop_auction_join_t *j)
 }
 
 
-/* Whose connection went while it was being counted in has left. */
+/*
+ * The others hear of who came; so does the newcomer, who listens by now.  Whose
+ * connection went while it was being counted in has left.
+ */
 
 static void
-ngx_rtprop_auction_join_went(ngx_rtprop_auction_join_t *j)
+ngx_rtprop_auction_join_tell(ngx_rtprop_auction_join_t *j)
 {
-    if (j->came && j->cmd->session == NULL) {
-        ngx_rtprop_auction_go(j->cmd->worker->hub, &j->change.id, &j->user,
+    ngx_rtprop_hub_t  *hub;
+
+    hub = j->cmd->worker->hub;
+
+    if (!j->came) {
+        return;
+    }
+
+    if (j->presence.op.rc == NGX_OK && j->presence.changed) {
+        ngx_rtprop_auction_tell_people(hub, "auction:bidder_joined",
+                                       &j->change.id, &j->user, j->number,
+                                       j->active);
+    }
+
+    if (j->cmd->session == NULL) {
+        ngx_rtprop_auction_go(hub, &j->change.id, &j->user,
                               j->cmd->session_id);
     }
 }
@@ -367,8 +373,6 @@ ngx_rtprop_auction_join_resumed(ngx_rtprop_auction_join_t *j, json_t *state)
 
     s = j->cmd->session;
 
-    ngx_rtprop_auction_join_went(j);
-
     if (state && s) {
         ngx_str_set(&type, "auction:state");
         ngx_str_null(&id);
@@ -380,6 +384,7 @@ ngx_rtprop_auction_join_resumed(ngx_rtprop_auction_join_t *j, json_t *state)
     json_decref(state);
 
     ngx_rtprop_hub_join_finish(j->cmd->worker->hub, &j->join);
+    ngx_rtprop_auction_join_tell(j);
     ngx_rtprop_resume_done(j->resume, &j->join, NULL);
 }
 
