@@ -6,6 +6,7 @@
 #include "session/ngx_rtprop_command.h"
 #include "session/ngx_rtprop_limit.h"
 #include "base/ngx_rtprop_pool.h"
+#include "base/rtprop_json.h"
 
 
 #define NGX_RTPROP_CMD_RETRY  1000      /* ms; until an open one has ended */
@@ -390,6 +391,34 @@ ngx_rtprop_cmd_send(ngx_rtprop_cmd_t *cmd, const char *type, json_t *payload,
     }
 
     json_decref(payload);
+}
+
+
+void
+ngx_rtprop_cmd_send_text(ngx_rtprop_cmd_t *cmd, const char *type,
+    ngx_str_t *payload, ngx_rtprop_position_t *pos)
+{
+    ngx_str_t              name;
+    const char            *err;
+    ngx_rtprop_session_t  *s;
+
+    s = cmd->session;
+
+    if (s == NULL || s->state != NGX_RTPROP_SESSION_OPEN) {
+        return;
+    }
+
+    if (s->protocol->text == NULL) {
+        ngx_rtprop_cmd_send(cmd, type,
+                            rtprop_json_load(payload->data, payload->len,
+                                             RTPROP_JSON_DEPTH, &err), pos);
+        return;
+    }
+
+    name.len = ngx_strlen(type);
+    name.data = (u_char *) type;
+
+    (void) s->protocol->text(s, &cmd->id, &name, payload, pos);
 }
 
 

@@ -188,6 +188,10 @@ void ngx_rtprop_cmd_done(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_cmd_send(ngx_rtprop_cmd_t *cmd, const char *type,
     json_t *payload, ngx_rtprop_position_t *pos);
 
+/* The same of a payload that is JSON text, keys in snake_case; borrowed. */
+void ngx_rtprop_cmd_send_text(ngx_rtprop_cmd_t *cmd, const char *type,
+    ngx_str_t *payload, ngx_rtprop_position_t *pos);
+
 
 /* ------------------------------------------------- declared event types --- */
 

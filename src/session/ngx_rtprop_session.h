@@ -114,6 +114,14 @@ struct ngx_rtprop_protocol_s {
                     ngx_str_t *type, json_t *payload,
                     ngx_rtprop_position_t *pos);
 
+    /*
+     * send() of a payload that is JSON text already, its keys in snake_case;
+     * NULL where the dialect has no shorter way than send().
+     */
+    ngx_int_t   (*text)(ngx_rtprop_session_t *s, ngx_str_t *id,
+                    ngx_str_t *type, ngx_str_t *payload,
+                    ngx_rtprop_position_t *pos);
+
     /* The end of a command that has no answer of its own; payload: borrowed. */
     ngx_int_t   (*ack)(ngx_rtprop_session_t *s, ngx_str_t *id,
                     json_t *payload);

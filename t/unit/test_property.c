@@ -370,9 +370,11 @@ test_broadcast(void)
 static void
 test_shown(void)
 {
-    json_t        *doc, *agent;
-    rtprop_str_t   id, s;
+    json_t             *doc, *agent;
+    rtprop_str_t        id, s;
+    rtprop_json_buf_t   text;
 
+    memset(&text, 0, sizeof(rtprop_json_buf_t));
     doc = house();
     id = str("p1");
 
@@ -418,6 +420,15 @@ test_shown(void)
            "\"wishlist_today\":null,\"viewings_this_week\":null,"
            "\"viewer_count\":0,\"agent\":null}",
            "property:state of an unknown one");
+    is_int(rtprop_property_state_text(&id, 9007199254740991, &text)
+           | rtprop_json_buf_add(&text, "", 1), 0, "and its text");
+    is_str((char *) text.data,
+           "{\"id\":\"p1\",\"property_id\":\"p1\",\"title\":null,"
+           "\"status\":null,\"price\":null,\"agent_id\":null,"
+           "\"wishlist_today\":null,\"viewings_this_week\":null,"
+           "\"viewer_count\":9007199254740991,\"agent\":null}",
+           "is the same");
+    free(text.data);
     rtprop_property_agent(doc, &s);
     is_int(s.len, 0, "which has no agent");
     json_decref(doc);

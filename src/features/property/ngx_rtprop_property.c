@@ -20,6 +20,7 @@ typedef struct {
     ngx_rtprop_members_t        members;
     ngx_rtprop_ask_t            agent;
     json_t                     *doc;
+    rtprop_json_buf_t           text;       /* the state, if not in values */
     ngx_rtprop_cmd_t           *cmd;
     ngx_rtprop_resume_t        *resume;     /* NULL: a command */
     ngx_str_t                   id;
@@ -166,6 +167,7 @@ ngx_rtprop_property_join_cleanup(void *data)
 {
     ngx_rtprop_property_join_t *j = data;
 
+    free(j->text.data);
     json_decref(j->doc);
     json_decref(j->agent.answer);
 }
@@ -295,6 +297,16 @@ ngx_rtprop_property_state(ngx_rtprop_ask_t *ask)
 
     id = ngx_rtprop_property_pure(&j->id);
 
+    if (j->doc == NULL && j->resume == NULL
+        && rtprop_property_state_text(&id, j->members.users, &j->text)
+           == RTPROP_OK)
+    {
+        ngx_rtprop_property_finish(j, NULL);
+        return;
+    }
+
+    j->text.len = 0;
+
     ngx_rtprop_property_finish(j,
                      rtprop_property_state_payload(j->doc, &id,
                                                    j->members.users,
@@ -302,12 +314,12 @@ ngx_rtprop_property_state(ngx_rtprop_ask_t *ask)
 }
 
 
-/* state: taken over; NULL where a resume needs none. */
+/* state: taken over; NULL where a resume needs none, or j->text is it. */
 
 static void
 ngx_rtprop_property_finish(ngx_rtprop_property_join_t *j, json_t *state)
 {
-    ngx_str_t               type, none;
+    ngx_str_t               type, none, text;
     ngx_rtprop_cmd_t       *cmd;
     ngx_rtprop_hub_t       *hub;
     ngx_rtprop_session_t   *s;
@@ -327,7 +339,16 @@ ngx_rtprop_property_finish(ngx_rtprop_property_join_t *j, json_t *state)
     ngx_rtprop_hub_position(&j->join, &pos);
 
     if (j->resume == NULL) {
-        ngx_rtprop_cmd_send(cmd, "property:state", state, &pos);
+        text.len = j->text.len;
+        text.data = j->text.data;
+
+        if (text.len) {
+            ngx_rtprop_cmd_send_text(cmd, "property:state", &text, &pos);
+
+        } else {
+            ngx_rtprop_cmd_send(cmd, "property:state", state, &pos);
+        }
+
         ngx_rtprop_hub_join_finish(hub, &j->join);
         ngx_rtprop_cmd_done(cmd);
 

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "base/rtprop_base.h"
+#include "base/rtprop_json.h"
 
 
 /* The keys of all payloads that can be spelled in two ways. */
@@ -105,6 +106,13 @@ void rtprop_property_agent(const json_t *doc, rtprop_str_t *agent);
  */
 json_t *rtprop_property_state_payload(const json_t *doc,
     const rtprop_str_t *id, int64_t viewers, json_t *agent);
+
+/*
+ * Appends the text of the same for a property of which nothing is known.
+ * RTPROP_OK, or RTPROP_ERROR without memory; buf may then hold a part of it.
+ */
+int rtprop_property_state_text(const rtprop_str_t *id, int64_t viewers,
+    rtprop_json_buf_t *buf);
 
 /* The resource of the HTTP interface. */
 json_t *rtprop_property_resource_json(const json_t *doc,

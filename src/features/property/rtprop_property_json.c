@@ -103,6 +103,31 @@ rtprop_property_state_payload(const json_t *doc, const rtprop_str_t *id,
 }
 
 
+/* Without values: who views what was never described is told so often. */
+
+int
+rtprop_property_state_text(const rtprop_str_t *id, int64_t viewers,
+    rtprop_json_buf_t *buf)
+{
+    int   rc, len;
+    char  text[256];
+
+    len = snprintf(text, sizeof(text),
+                   ",\"title\":null,\"status\":null,\"price\":null,"
+                   "\"agent_id\":null,\"wishlist_today\":null,"
+                   "\"viewings_this_week\":null,\"viewer_count\":%lld,"
+                   "\"agent\":null}", (long long) viewers);
+
+    rc = rtprop_json_buf_add(buf, "{\"id\":", sizeof("{\"id\":") - 1);
+    rc |= rtprop_json_buf_string(buf, id->data, id->len);
+    rc |= rtprop_json_buf_add(buf, ",\"property_id\":",
+                              sizeof(",\"property_id\":") - 1);
+    rc |= rtprop_json_buf_string(buf, id->data, id->len);
+
+    return rc | rtprop_json_buf_add(buf, text, len);
+}
+
+
 /* What the host has put, and over it what is known of the agent now. */
 
 static json_t *

@@ -32,6 +32,14 @@ static ngx_rtprop_frame_t *ngx_rtprop_native_make(rtprop_native_frame_t *nf);
 static ngx_int_t ngx_rtprop_native_send(ngx_rtprop_session_t *s,
     ngx_str_t *id, ngx_str_t *type, json_t *payload,
     ngx_rtprop_position_t *pos);
+static ngx_int_t ngx_rtprop_native_text(ngx_rtprop_session_t *s,
+    ngx_str_t *id, ngx_str_t *type, ngx_str_t *payload,
+    ngx_rtprop_position_t *pos);
+static ngx_int_t ngx_rtprop_native_answer(ngx_rtprop_session_t *s,
+    ngx_str_t *id, ngx_str_t *type, ngx_str_t *payload,
+    ngx_rtprop_position_t *pos);
+static ngx_int_t ngx_rtprop_native_failed(ngx_rtprop_session_t *s,
+    ngx_str_t *type);
 static ngx_int_t ngx_rtprop_native_ack(ngx_rtprop_session_t *s, ngx_str_t *id,
     json_t *payload);
 static ngx_int_t ngx_rtprop_native_refuse(ngx_rtprop_session_t *s,
@@ -48,6 +56,7 @@ static ngx_rtprop_protocol_t  ngx_rtprop_native_protocol = {
     .message = ngx_rtprop_native_message,
     .encode = ngx_rtprop_native_encode,
     .send = ngx_rtprop_native_send,
+    .text = ngx_rtprop_native_text,
     .ack = ngx_rtprop_native_ack,
     .error = ngx_rtprop_native_refuse
 };
@@ -434,18 +443,74 @@ static ngx_int_t
 ngx_rtprop_native_send(ngx_rtprop_session_t *s, ngx_str_t *id,
     ngx_str_t *type, json_t *payload, ngx_rtprop_position_t *pos)
 {
+    ngx_int_t          rc;
+    ngx_str_t          text;
+    rtprop_json_buf_t  buf;
+
+    ngx_memzero(&buf, sizeof(rtprop_json_buf_t));
+
+    if (payload == NULL
+        || ngx_rtprop_native_spell(s->worker, s->variant, type, payload, &buf)
+           != NGX_OK)
+    {
+        free(buf.data);
+        return ngx_rtprop_native_failed(s, type);
+    }
+
+    text.len = buf.len;
+    text.data = buf.data;
+
+    rc = ngx_rtprop_native_answer(s, id, type, &text, pos);
+
+    free(buf.data);
+
+    return rc;
+}
+
+
+/* Only where keys are spelled anew does the text become values. */
+
+static ngx_int_t
+ngx_rtprop_native_text(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *type, ngx_str_t *payload, ngx_rtprop_position_t *pos)
+{
+    json_t      *json;
+    ngx_int_t    rc;
+    const char  *err;
+
+    if (s->variant == ngx_rtprop_native_protocol.base + RTPROP_JSON_SNAKE) {
+        return ngx_rtprop_native_answer(s, id, type, payload, pos);
+    }
+
+    json = rtprop_json_load(payload->data, payload->len, RTPROP_JSON_DEPTH,
+                            &err);
+
+    rc = ngx_rtprop_native_send(s, id, type, json, pos);
+
+    json_decref(json);
+
+    return rc;
+}
+
+
+/* payload: text, its keys spelled as the session wants them. */
+
+static ngx_int_t
+ngx_rtprop_native_answer(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *type, ngx_str_t *payload, ngx_rtprop_position_t *pos)
+{
     ngx_int_t               rc;
-    rtprop_json_buf_t       buf;
     ngx_rtprop_frame_t     *f;
     rtprop_native_frame_t   nf;
 
     ngx_memzero(&nf, sizeof(rtprop_native_frame_t));
-    ngx_memzero(&buf, sizeof(rtprop_json_buf_t));
 
     nf.type.len = type->len;
     nf.type.data = type->data;
     nf.id.len = id->len;
     nf.id.data = id->data;
+    nf.payload.len = payload->len;
+    nf.payload.data = payload->data;
 
     if (pos) {
         nf.channel.len = pos->channel.len;
@@ -455,27 +520,10 @@ ngx_rtprop_native_send(ngx_rtprop_session_t *s, ngx_str_t *id,
         nf.position = 1;
     }
 
-    if (payload == NULL
-        || ngx_rtprop_native_spell(s->worker, s->variant, type, payload, &buf)
-           != NGX_OK)
-    {
-        free(buf.data);
-        ngx_log_error(NGX_LOG_ERR, s->worker->log, 0,
-                      "rtprop: no memory for an event of type \"%V\"", type);
-        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
-        return NGX_ERROR;
-    }
-
-    nf.payload.len = buf.len;
-    nf.payload.data = buf.data;
-
     f = ngx_rtprop_native_make(&nf);
 
-    free(buf.data);
-
     if (f == NULL) {
-        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
-        return NGX_ERROR;
+        return ngx_rtprop_native_failed(s, type);
     }
 
     rc = ngx_rtprop_native_batch_pass(s, f);
@@ -483,6 +531,17 @@ ngx_rtprop_native_send(ngx_rtprop_session_t *s, ngx_str_t *id,
     ngx_rtprop_frame_unref(f);
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_rtprop_native_failed(ngx_rtprop_session_t *s, ngx_str_t *type)
+{
+    ngx_log_error(NGX_LOG_ERR, s->worker->log, 0,
+                  "rtprop: no memory for an event of type \"%V\"", type);
+    ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_INTERNAL, "no memory");
+
+    return NGX_ERROR;
 }
 
 
