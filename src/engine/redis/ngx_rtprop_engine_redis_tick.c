@@ -98,6 +98,15 @@ ngx_rtprop_er_tick(ngx_event_t *ev)
 
     er = ev->data;
 
+    /* the first attempt to connect has failed: nobody waits for the next */
+
+    if (!er->up && !er->away
+        && ngx_strcmp(ngx_rtprop_redis_status(er->redis), "connecting") != 0)
+    {
+        er->away = 1;
+        ngx_rtprop_er_subs_down(er);
+    }
+
     if (!er->away) {
         ngx_rtprop_er_lives(er);
         ngx_rtprop_er_schedule_due(&er->due);
