@@ -24,11 +24,13 @@ typedef struct {
     json_t                     *doc;
     json_t                     *participants;   /* of the answer */
     ngx_uint_t                  peers;      /* that are being asked about */
+    ngx_uint_t                  peer;       /* the next one */
     uint64_t                    mark;       /* read up to this message */
     uint64_t                    last;
     ngx_uint_t                  unread;
     unsigned                    state:1;    /* chat:joined is to be sent */
     unsigned                    came:1;     /* is counted in */
+    unsigned                    stepping:1; /* through the peers */
 } ngx_rtprop_chat_join_t;
 
 

@@ -6,6 +6,9 @@
 #include "features/chat/ngx_rtprop_chat_join.h"
 
 
+#define NGX_RTPROP_CHAT_PEERS  8        /* asked about at a time */
+
+
 typedef struct {
     ngx_rtprop_members_t        members;
     ngx_rtprop_state_t          seen;
@@ -143,29 +146,39 @@ ngx_rtprop_chat_join_tally(ngx_rtprop_chat_join_t *j,
 }
 
 
+/*
+ * Some at a time: a big conversation that many join at once is not to fill the
+ * engine's queue.
+ */
+
 static void
 ngx_rtprop_chat_join_peers(ngx_rtprop_chat_join_t *j)
 {
-    size_t   i;
-    json_t  *people, *person;
+    json_t  *person;
 
-    j->participants = json_array();
-    j->peers = 1;
+    if (j->stepping) {
+        return;
+    }
 
-    people = rtprop_chat_participants(j->doc);
+    j->stepping = 1;
 
-    json_array_foreach(people, i, person) {
+    if (j->participants == NULL) {
+        j->participants = json_array();
+    }
 
-        if (i == RTPROP_CHAT_SHOWN) {
-            break;
-        }
+    while (j->peers < NGX_RTPROP_CHAT_PEERS && j->peer < RTPROP_CHAT_SHOWN) {
+        person = json_array_get(rtprop_chat_participants(j->doc), j->peer++);
 
-        if (ngx_rtprop_chat_join_peer(j, person) != NGX_OK) {
-            break;
+        if (person == NULL || ngx_rtprop_chat_join_peer(j, person) != NGX_OK) {
+            j->peer = RTPROP_CHAT_SHOWN;
         }
     }
 
-    ngx_rtprop_chat_join_known(j);
+    j->stepping = 0;
+
+    if (j->peers == 0) {
+        ngx_rtprop_chat_join_answer(j);
+    }
 }
 
 
@@ -287,7 +300,6 @@ ngx_rtprop_chat_join_seen(ngx_rtprop_op_t *op)
 static void
 ngx_rtprop_chat_join_known(ngx_rtprop_chat_join_t *j)
 {
-    if (--j->peers == 0) {
-        ngx_rtprop_chat_join_answer(j);
-    }
+    j->peers--;
+    ngx_rtprop_chat_join_peers(j);
 }
