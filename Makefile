@@ -109,6 +109,10 @@ test-store: module  ## the features' tests, each with a PostgreSQL database
 	@tools/need.sh $(PKGS) $(TEST_PKGS)
 	@t/run store
 
+test-redis: module  ## the tests of all features once more, on Redis
+	@tools/need.sh $(PKGS) $(TEST_PKGS)
+	@RTPROP_TEST_ENGINE=redis t/run features
+
 unit:  ## only the unit tests of pure files, under sanitizers
 	@tools/need.sh $(UNIT_PKGS)
 	@t/run unit
@@ -275,7 +279,8 @@ need-build:
 
 FORCE:
 
-.PHONY: module run stop test test-store unit asan sanitized valgrind memcheck \
+.PHONY: module run stop test test-store test-redis unit asan sanitized \
+        valgrind memcheck \
         conformance bench hard load style fuzz migrate deb deb-test install \
         clean help unit-programs fuzz-programs need-build \
         FORCE
