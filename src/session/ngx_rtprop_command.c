@@ -139,7 +139,9 @@ ngx_rtprop_command_take(ngx_rtprop_session_t *s,
 
     command->handler(cmd);
 
-    if (command->flat && cmd->done) {
+    /* nobody is using it: what a turn's commands held need not add up */
+
+    if (cmd->done && cmd->before == NULL) {
         ngx_rtprop_command_free(cmd);
     }
 }
