@@ -6,8 +6,8 @@ package Load;
 #   my $result = $load->run('--clients', 100, …);    # the JSON object, decoded
 #   $load->stop;
 #
-# Options of new(): workers, clients, main and location (configuration text),
-# tls (true: the runs use wss://, any certificate will do), drain ("60s").
+# Options of new(): workers, clients, main, http and location (configuration
+# text), tls (true: the runs use wss://, any certificate will do), drain ("60s").
 #
 # Each client is its own user ("u" and its number), rates are off.  rooms()
 # makes the conversations that "--kind chat" joins.
@@ -32,6 +32,7 @@ sub new {
                qw(client_body proxy fastcgi uwsgi scgi);
     my $main = $opt{main} // '';
     my $location = $opt{location} // '';
+    my $http = $opt{http} // '';
     my $drain = $opt{drain} ? "rtprop_drain $opt{drain};" : '';
     my $tls = $opt{tls} ? <<'END' : '';
 listen 127.0.0.1:@TLS_PORT@ ssl;
@@ -61,6 +62,7 @@ http {
     $temp
     rtprop_zone rtprop 64m;
     $drain
+    $http
 
     server {
         listen 127.0.0.1:\@PORT\@;

@@ -17,6 +17,11 @@ use lib 't/load';
 use Load;
 use RTProp::Test;
 
+use constant {
+    PAIRS => 4,                  # tries to measure a pair that is not behind
+    BEHIND => 15_000,            # us, of the 20,000 between two messages
+};
+
 my ($program, @wanted) = @ARGV;
 my $seconds = $ENV{BENCH_SECONDS} || 2;
 my $repeats = $ENV{BENCH_REPEATS} || 3;
@@ -131,15 +136,24 @@ sub idle_tls {
 
 
 # Both in turn, so that what else the machine does strikes both: the medians,
-# and the median of the ratios of CPU time a delivery.
+# and the median of the ratios of CPU time a delivery.  A worker that is behind
+# sends several messages by one write, which makes them cheap: such a pair is
+# measured again.
 
 sub beside {
     my ($what, $name, $one, $other) = @_;
     my (@one, @other);
 
     for (1 .. $repeats) {
-        push @one, once($name, 1, @{$one}[1 .. $#$one]);
-        push @other, once($name, 1, @{$other}[1 .. $#$other]);
+        my @pair;
+
+        for (1 .. PAIRS) {
+            @pair = map { once($name, 1, @{$_}[1 .. $#$_]) } $one, $other;
+            last if !grep { $_->{latency_us}{p50} > BEHIND } @pair;
+        }
+
+        push @one, $pair[0];
+        push @other, $pair[1];
     }
 
     my $cost = sub { $_[0]{server}{deliveries_per_cpu_s} };
@@ -222,11 +236,13 @@ sub cross {
 }
 
 
-# A thousand at a time come, join, speak and go.
+# A thousand at a time come, join, speak and go.  Histories are full, and with
+# them what the zone has in use, when it is measured first.
 
 sub growth {
     my $rounds = ($ENV{BENCH_CONNECTIONS} || 100_000) / 1000;
-    my $load = Load->new($program, clients => 1000);
+    my $load = Load->new($program, clients => 1000,
+                         http => 'rtprop_history messages=100;');
     my (%rss, @results);
 
     $load->rooms(1000, 100);
