@@ -7,7 +7,8 @@ package Load;
 #   $load->stop;
 #
 # Options of new(): workers, clients, main, http and location (configuration
-# text), tls (true: the runs use wss://, any certificate will do), drain ("60s").
+# text), tls (true: the runs use wss://, any certificate will do), drain
+# ("60s").
 #
 # Each client is its own user ("u" and its number), rates are off.  rooms()
 # makes the conversations that "--kind chat" joins.
