@@ -178,6 +178,14 @@ void ngx_rtprop_refuse(ngx_rtprop_cmd_t *cmd, const char *code,
 /* The refusal for what an engine's operation gave: unavailable or internal. */
 void ngx_rtprop_refuse_rc(ngx_rtprop_cmd_t *cmd, ngx_int_t rc);
 
+/*
+ * For a command that is made of others: begin() dispatches them, ahead of what
+ * the client said later; when all of them have ended, last->handler ends cmd,
+ * whose session may be gone by then.  cmd may be freed when this returns.
+ */
+void ngx_rtprop_cmd_several(ngx_rtprop_cmd_t *cmd, ngx_rtprop_cmd_pt begin,
+    const ngx_rtprop_command_t *last);
+
 /* Ends it without a word. */
 void ngx_rtprop_cmd_done(ngx_rtprop_cmd_t *cmd);
 

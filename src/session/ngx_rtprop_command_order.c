@@ -66,6 +66,46 @@ ngx_rtprop_cmd_done(ngx_rtprop_cmd_t *cmd)
 }
 
 
+/* A session that closed meanwhile is still there: it is freed later. */
+
+void
+ngx_rtprop_cmd_several(ngx_rtprop_cmd_t *cmd, ngx_rtprop_cmd_pt begin,
+    const ngx_rtprop_command_t *last)
+{
+    ngx_uint_t             nlater;
+    ngx_queue_t            later;
+    ngx_rtprop_session_t  *s;
+
+    s = cmd->session;
+
+    ngx_queue_remove(&cmd->queue);
+    nlater = s->ncmds - 1;
+
+    ngx_queue_init(&later);
+    ngx_queue_add(&later, &s->cmds);
+
+    ngx_queue_init(&s->cmds);
+    s->ncmds = 0;
+
+    begin(cmd);
+
+    ngx_queue_insert_tail(&s->cmds, &cmd->queue);
+    ngx_queue_add(&s->cmds, &later);
+    s->ncmds += 1 + nlater;
+
+    if (s->state != NGX_RTPROP_SESSION_OPEN) {
+        ngx_rtprop_commands_cut(s);
+
+    } else if (ngx_queue_head(&s->cmds) != &cmd->queue) {
+        cmd->command = last;
+        cmd->waiting = 1;
+        return;
+    }
+
+    last->handler(cmd);
+}
+
+
 /* What has not begun never does. */
 
 void

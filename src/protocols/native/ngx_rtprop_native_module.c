@@ -22,6 +22,8 @@ static void ngx_rtprop_native_message(ngx_rtprop_session_t *s,
 static void ngx_rtprop_native_decoded(ngx_rtprop_session_t *s,
     rtprop_native_t *n, int rc);
 static void ngx_rtprop_native_several(ngx_rtprop_cmd_t *cmd);
+static void ngx_rtprop_native_each(ngx_rtprop_cmd_t *cmd);
+static void ngx_rtprop_native_all(ngx_rtprop_cmd_t *cmd);
 static ngx_rtprop_frame_t *ngx_rtprop_native_encode(
     ngx_rtprop_worker_t *worker, ngx_uint_t variant, ngx_rtprop_event_t *ev,
     ngx_str_t *payload);
@@ -69,6 +71,14 @@ static ngx_rtprop_command_t  ngx_rtprop_native_commands[] = {
       .handler = ngx_rtprop_native_several },
 
     { .name = ngx_null_string }
+};
+
+
+/* What is left of a batch when each of its messages has been answered. */
+
+static const ngx_rtprop_command_t  ngx_rtprop_native_answered = {
+    .name = ngx_string("batch"),
+    .handler = ngx_rtprop_native_all
 };
 
 
@@ -298,14 +308,6 @@ ngx_rtprop_native_decoded(ngx_rtprop_session_t *s, rtprop_native_t *n, int rc)
 static void
 ngx_rtprop_native_several(ngx_rtprop_cmd_t *cmd)
 {
-    int                    rc;
-    size_t                 i;
-    json_t                *envelope;
-    rtprop_native_t        n;
-    ngx_rtprop_session_t  *s;
-
-    s = cmd->session;
-
     if (!json_is_array(cmd->payload)
         || json_array_size(cmd->payload) > NGX_RTPROP_NATIVE_SEVERAL)
     {
@@ -314,6 +316,22 @@ ngx_rtprop_native_several(ngx_rtprop_cmd_t *cmd)
                           NULL);
         return;
     }
+
+    ngx_rtprop_cmd_several(cmd, ngx_rtprop_native_each,
+                           &ngx_rtprop_native_answered);
+}
+
+
+static void
+ngx_rtprop_native_each(ngx_rtprop_cmd_t *cmd)
+{
+    int                    rc;
+    size_t                 i;
+    json_t                *envelope;
+    rtprop_native_t        n;
+    ngx_rtprop_session_t  *s;
+
+    s = cmd->session;
 
     json_array_foreach(cmd->payload, i, envelope) {
 
@@ -328,7 +346,12 @@ ngx_rtprop_native_several(ngx_rtprop_cmd_t *cmd)
 
         ngx_rtprop_native_decoded(s, &n, rc);
     }
+}
 
+
+static void
+ngx_rtprop_native_all(ngx_rtprop_cmd_t *cmd)
+{
     ngx_rtprop_ack(cmd, NULL);
 }
 
