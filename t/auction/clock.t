@@ -81,7 +81,7 @@ is($sync->{payload}{remaining_seconds}, 0, 'the clock stands at 0 then');
 
 # late bids move the end on, from the old end
 
-my $ends = now_ms() + 3000;
+my $ends = now_ms() + 3000 * ($ENV{RTPROP_PATIENCE} || 1);
 auction(soft => ends_at => $ends, extend_window_ms => 60000,
         extend_by_ms => 400);
 my ($ann, $bob) = spread($nginx, soft => qw(ann bob));
@@ -116,7 +116,7 @@ ok($bob->no_event('auction:ended'), 'exactly once');
 
 # bidding up to the end: what was accepted is in the result
 
-$ends = now_ms() + 1500;
+$ends = now_ms() + 3000 * ($ENV{RTPROP_PATIENCE} || 1);
 auction(rush => ends_at => $ends, extend_window_ms => 0);
 ($ann, $bob) = spread($nginx, rush => qw(ann bob));
 

@@ -425,6 +425,7 @@ sub stop {
 
     return 1 if !$self->alive;
 
+    $self->{ended} = 1 if $signal eq 'TERM';
     my @workers = $signal eq 'KILL' ? $self->children_all : ();
     kill $signal => $self->{pid}, @workers;
 
@@ -488,6 +489,10 @@ sub bad_lines {
 
         next if $line =~ /process (\d+) exited on signal/
                 && $self->{killed}{$1};
+        next if $line =~ /was locked by (\d+)/ && $self->{killed}{$1};
+        # the master gives its workers a second, sanitizers take more
+        next if $line =~ /exited on signal 9$/ && $self->{ended}
+                && $ENV{RTPROP_PATIENCE};
         # nginx's own, which its authors know
         next if $line =~ m{^src/\w+/.*: runtime error:};
         next if grep { $line =~ /$_/ } @{$self->{allow}};
