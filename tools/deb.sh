@@ -26,7 +26,9 @@ tools/need.sh build-essential $depends
 rm -rf "$deb" "$build"/libnginx-mod-http-rtprop_*.deb
 mkdir -p "$deb/rtprop"
 cp -R CHANGES.md LICENSE README.md conf.examples config debian \
-    ngx_rtprop_module.c src "$deb/rtprop"
+    ngx_rtprop_module.c sql src "$deb/rtprop"
+mkdir "$deb/rtprop/tools"
+cp tools/sql.sh "$deb/rtprop/tools"
 
 # the package has settings of its own, not those of the make that runs this
 
