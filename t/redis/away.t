@@ -248,19 +248,22 @@ $replica->stop;
 # ----------------------------------------------------------- loading its data
 
 $redis = RTProp::Redis->new(keep => 1)->start;
-$redis->call('EVAL', 'for i = 1, 3000 do redis.call("SET", "k" .. i, i) end',
-             0);
+$redis->call('EVAL',
+             'for i = 1, 8000 do redis.call("SET", "k" .. i, i) end', 0);
 $talk = Talk->start($redis->url . " $quick");
 comes_up($talk, 'connected');
 $talk->forget;
 
 $redis->kill;
-$redis->{conf} = 'key-load-delay 1000';
+
+# it looks at its connections after each 1,024 commands
+
+$redis->{conf} = 'key-load-delay 300';
 $redis->start;
 ok($talk->wait_status(qr/^loading its data$/), 'loading its data');
 fails_at_once($talk);
-comes_up($talk, 'until it is loaded');
-is($talk->command('GET', 'k3000')->{reply}, 3000, 'its data are there');
+ok($talk->wait_note(qr/^up$/m, 90), 'until it is loaded');
+is($talk->command('GET', 'k8000')->{reply}, 8000, 'its data are there');
 
 is_deeply([$talk->stop(@away)], [], 'nothing unexpected in the log');
 
