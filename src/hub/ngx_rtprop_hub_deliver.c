@@ -231,7 +231,7 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
         return NGX_DECLINED;
     }
 
-    if (ev->offset > ch->offset + 1 || ch->reading) {
+    if (ev->offset > ch->offset + 1 || ch->reading || ch->behind) {
 
         /* what this batch holds already goes out first */
 

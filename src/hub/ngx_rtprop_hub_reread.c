@@ -68,6 +68,10 @@ ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
         return;
     }
 
+    if (ch->behind) {
+        since = ngx_min(ch->since, since);
+    }
+
     pool = ngx_rtprop_hub_pool(hub);
 
     if (pool == NULL) {

@@ -216,8 +216,9 @@ ngx_rtprop_durable_history_placed(ngx_rtprop_durable_read_t *read)
 
 
 /*
- * The database is away, and the inner engine knows nothing: who comes in is
- * there for what is said live, and looks again when the database is back.
+ * The database is away, and the inner engine knows nothing: whoever joined now
+ * could not be told where he stands, and comes again.  A user's own channel is
+ * there for what is said live, and is looked at when the database is back.
  */
 
 static void
@@ -225,9 +226,7 @@ ngx_rtprop_durable_history_loose(ngx_rtprop_durable_reading_t *r)
 {
     r->d->loose = 1;
 
-    ngx_rtprop_durable_history_done(r, r->subscribe || r->lazy
-                                       || r->op->limit == 0
-                                       ? NGX_OK : NGX_ERROR);
+    ngx_rtprop_durable_history_done(r, r->lazy ? NGX_OK : NGX_ERROR);
 }
 
 
