@@ -394,6 +394,8 @@ ngx_rtprop_presence_changed(ngx_rtprop_update_t *update)
 {
     ngx_rtprop_presence_change_t *c = update->data;
 
+    ngx_uint_t  level;
+
     if (update->rc == NGX_OK && !c->quiet) {
         ngx_rtprop_presence_stat(c->hub->worker, NGX_RTPROP_PRESENCE_CHANGES,
                                  1);
@@ -404,7 +406,13 @@ ngx_rtprop_presence_changed(ngx_rtprop_update_t *update)
         ngx_rtprop_presence_answer(c);
 
     } else if (update->rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, c->hub->worker->log, 0,
+        level = NGX_LOG_ERR;
+
+        if (ngx_exiting || ngx_terminate || ngx_quit) {
+            level = NGX_LOG_INFO;
+        }
+
+        ngx_log_error(level, c->hub->worker->log, 0,
                       "rtprop: status of agent \"%V\" could not be kept",
                       &c->agent);
     }
