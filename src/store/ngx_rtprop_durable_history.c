@@ -94,6 +94,18 @@ ngx_rtprop_durable_history_inner(ngx_rtprop_durable_reading_t *r)
 }
 
 
+/*
+ * Whether the caller has heard more than the inner engine knows of: that one
+ * has lost some, and gets it from the database.
+ */
+
+static inline ngx_uint_t
+ngx_rtprop_durable_history_ahead(ngx_rtprop_durable_reading_t *r)
+{
+    return r->epoch == r->d->epoch && r->since > r->op->offset;
+}
+
+
 static void
 ngx_rtprop_durable_history_got(ngx_rtprop_op_t *op)
 {
@@ -108,8 +120,9 @@ ngx_rtprop_durable_history_got(ngx_rtprop_op_t *op)
         return;
     }
 
-    if (d->epoch && r->op->epoch == d->epoch) {
-
+    if (d->epoch && r->op->epoch == d->epoch
+        && (r->seeded || !ngx_rtprop_durable_history_ahead(r)))
+    {
         if (ngx_rtprop_durable_history_whole(r)) {
             ngx_rtprop_durable_history_done(r, NGX_OK);
 
