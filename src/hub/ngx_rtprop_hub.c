@@ -123,6 +123,8 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     hub->retry.log = worker->log;
     hub->retry.cancelable = 1;
 
+    ngx_rtprop_hub_jobs_init(hub);
+
     if (ngx_array_init(&hub->dead, worker->pool, 64, sizeof(ngx_pool_t *))
         != NGX_OK
         || ngx_rtprop_hub_channels_init(hub) != NGX_OK

@@ -43,6 +43,9 @@ struct ngx_rtprop_hub_s {
     ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
     ngx_event_t                 sweep;
     ngx_event_t                 retry;      /* of re-reads that failed */
+    ngx_queue_t                 unscheduled;    /* jobs the engine lacks */
+    ngx_uint_t                  nunscheduled;
+    ngx_event_t                 reschedule;
 
     uint64_t                    id_time;    /* of the last id, ms/1024 */
     ngx_uint_t                  id_count;
@@ -387,7 +390,11 @@ void ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub,
 ngx_pool_t *ngx_rtprop_hub_pool(ngx_rtprop_hub_t *hub);
 void ngx_rtprop_hub_free_pool(ngx_rtprop_hub_t *hub, ngx_pool_t *pool);
 
-/* Schedules without waiting; copies key and payload; due 0 cancels. */
+/*
+ * Schedules without waiting; copies key and payload; due 0 cancels.  What the
+ * engine could not take, being away, is tried again each second until it does,
+ * or until the key is scheduled anew here.
+ */
 void ngx_rtprop_hub_schedule(ngx_rtprop_hub_t *hub, ngx_str_t *key,
     int64_t due, ngx_str_t *payload);
 void ngx_rtprop_hub_job_done(ngx_rtprop_hub_t *hub, ngx_str_t *key,

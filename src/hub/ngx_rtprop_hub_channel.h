@@ -64,6 +64,11 @@ void ngx_rtprop_hub_placed(ngx_rtprop_sub_t *sub,
 void ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
 
 
+/* ------------------------------------------------- ngx_rtprop_hub_job.c --- */
+
+void ngx_rtprop_hub_jobs_init(ngx_rtprop_hub_t *hub);
+
+
 /* ------------------------------------------------ ngx_rtprop_hub_user.c --- */
 
 ngx_int_t ngx_rtprop_hub_users_init(ngx_rtprop_hub_t *hub);
