@@ -225,6 +225,9 @@ ngx_int_t ngx_rtprop_pg_prepare(ngx_rtprop_pg_t *pg);
 
 /* pg_migrate: NGX_AGAIN when migrations were begun (setup steps go on). */
 ngx_int_t ngx_rtprop_pg_migrate(ngx_rtprop_pg_t *pg);
+
+/* A number of a result that came as text; 0 if it is none. */
+ngx_uint_t ngx_rtprop_pg_number(const PGresult *res, int row, int column);
 ngx_uint_t ngx_rtprop_pg_schema(void);
 
 /* Sends one statement of the setup, whose result is handed to step. */

@@ -690,23 +690,19 @@ ngx_rtprop_pg_reason(PGconn *db)
 ngx_str_t
 ngx_rtprop_pg_line(const char *message, u_char *buf, size_t size)
 {
-    u_char     *p, *last;
-    ngx_str_t   line;
-
-    p = buf;
-    last = buf + size;
-
-    while (*message != '\0' && p < last) {
-        *p++ = (u_char) *message < 0x20 ? ' ' : (u_char) *message;
-        message++;
-    }
-
-    while (p > buf && p[-1] == ' ') {
-        p--;
-    }
+    size_t     i;
+    ngx_str_t  line;
 
     line.data = buf;
-    line.len = p - buf;
+    line.len = 0;
+
+    for (i = 0; i < size && message[i] != '\0'; i++) {
+        buf[i] = (u_char) message[i] < 0x20 ? ' ' : (u_char) message[i];
+
+        if (buf[i] != ' ') {
+            line.len = i + 1;
+        }
+    }
 
     return line;
 }

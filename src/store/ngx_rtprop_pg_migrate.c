@@ -85,9 +85,7 @@ ngx_rtprop_pg_migrate_known(ngx_rtprop_pg_t *pg, PGresult *res)
             ngx_rtprop_pg_migrate_known);
     }
 
-    pg->migration = PQnfields(res) == 2 ? (ngx_uint_t) atoi(PQgetvalue(res, 0,
-                                                                       0))
-                                        : 0;
+    pg->migration = PQnfields(res) == 2 ? ngx_rtprop_pg_number(res, 0, 0) : 0;
 
     return ngx_rtprop_pg_migrate_next(pg);
 }

@@ -102,8 +102,8 @@ ngx_rtprop_pg_version(ngx_rtprop_pg_t *pg, PGresult *res)
     }
 
     ours = ngx_rtprop_pg_schema();
-    version = (ngx_uint_t) atoi(PQgetvalue(res, 0, 0));
-    breaking = (ngx_uint_t) atoi(PQgetvalue(res, 0, 1));
+    version = ngx_rtprop_pg_number(res, 0, 0);
+    breaking = ngx_rtprop_pg_number(res, 0, 1);
 
     if (version >= ours && breaking <= ours) {
         return ngx_rtprop_pg_pipeline(pg);
@@ -462,4 +462,16 @@ ngx_rtprop_pg_unusable(ngx_rtprop_pg_t *pg, ngx_rtprop_query_t *query,
     }
 
     *slot = text;
+}
+
+
+ngx_uint_t
+ngx_rtprop_pg_number(const PGresult *res, int row, int column)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi((u_char *) PQgetvalue(res, row, column),
+                 (size_t) PQgetlength(res, row, column));
+
+    return n == NGX_ERROR ? 0 : (ngx_uint_t) n;
 }

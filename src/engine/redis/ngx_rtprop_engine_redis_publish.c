@@ -33,7 +33,8 @@ typedef struct {
 
 
 static void ngx_rtprop_er_commit(ngx_rtprop_er_t *er, ngx_rtprop_op_t *op,
-    ngx_rtprop_state_t *state, ngx_rtprop_publish_t *publish);
+    ngx_rtprop_event_t *events, ngx_uint_t n, ngx_rtprop_state_t *state,
+    ngx_rtprop_publish_t *publish);
 static void ngx_rtprop_er_commit_channels(ngx_rtprop_er_commit_t *c);
 static ngx_uint_t ngx_rtprop_er_commit_channel(ngx_rtprop_er_commit_t *c);
 static void ngx_rtprop_er_commit_keys(ngx_rtprop_er_call_t *call,
@@ -56,30 +57,28 @@ static void ngx_rtprop_er_record(ngx_rtprop_er_t *er, ngx_rtprop_event_t *ev,
 void
 ngx_rtprop_er_publish(ngx_rtprop_engine_t *e, ngx_rtprop_publish_t *op)
 {
-    ngx_rtprop_er_commit(e->data, &op->op, NULL, op);
+    ngx_rtprop_er_commit(e->data, &op->op, op->events, op->nevents, NULL, op);
 }
 
 
 void
 ngx_rtprop_er_state_put(ngx_rtprop_engine_t *e, ngx_rtprop_state_t *op)
 {
-    ngx_rtprop_er_commit(e->data, &op->op, op, NULL);
+    ngx_rtprop_er_commit(e->data, &op->op, op->events, op->nevents, op, NULL);
 }
 
 
 static void
 ngx_rtprop_er_commit(ngx_rtprop_er_t *er, ngx_rtprop_op_t *op,
-    ngx_rtprop_state_t *state, ngx_rtprop_publish_t *publish)
+    ngx_rtprop_event_t *events, ngx_uint_t n, ngx_rtprop_state_t *state,
+    ngx_rtprop_publish_t *publish)
 {
     size_t                   size, total;
     ngx_int_t                rc;
-    ngx_uint_t               i, n;
-    ngx_rtprop_event_t      *events;
+    ngx_uint_t               i;
     rtprop_redis_record_t    rec;
     ngx_rtprop_er_commit_t  *c;
 
-    events = state ? state->events : publish->events;
-    n = state ? state->nevents : publish->nevents;
     total = state ? state->value.len : 0;
 
     for (i = 0; i < n; i++) {
