@@ -100,8 +100,10 @@ ngx_rtprop_chat_reply_read(ngx_rtprop_op_t *op)
         since = ev->time;
     }
 
+    /* a turn's clock may be a little behind the engine's */
+
     if (since) {
-        ngx_rtprop_hub_replied(r->hub, &r->user, r->at - since);
+        ngx_rtprop_hub_replied(r->hub, &r->user, ngx_max(r->at - since, 0));
     }
 
     ngx_rtprop_hub_free_pool(r->hub, op->pool);
