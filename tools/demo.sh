@@ -73,8 +73,8 @@ if running; then
 fi
 
 wanted=$port
-mkdir -p "$prefix/logs" "$prefix/tmp"
-printf '%s\n' "${DEMO_ENGINE:-}" > "$prefix/engine.conf"
+mkdir -p "$prefix/logs" "$prefix/tmp" "$prefix/conf.d"
+printf '%s\n' "${DEMO_ENGINE:-}" > "$prefix/conf.d/engine.conf"
 
 # A port may be in use though nobody listens there (the near end of somebody's
 # connection), so nginx has the last word.
