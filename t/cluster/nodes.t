@@ -130,9 +130,9 @@ sub master_dies {
     for my $id (@ids) {
         $instances->[0]->wait_until(sub {
             says($ann, $id, "later in $id");
-            return $ann->wait_for(qr/./, sub {
-                ($_[0]{id} // '') eq "say-later in $id" }, 10)
-                ->{type} eq 'ack';
+            my $answer = $ann->wait_for(qr/./, sub {
+                ($_[0]{id} // '') eq "say-later in $id" }, 10);
+            return $answer && $answer->{type} eq 'ack';
         }, 60);
         ok(hears($ben, "later in $id"), "$name: $id goes on");
     }

@@ -34,10 +34,11 @@ joins($ben, 'c1');
 says($ann, 'c1', 'before');
 ok(gets($ben, 'before'), 'a message');
 
+# Both workers have their connections.
+
 sub up {
     return $nginx->wait_until(sub {
-        my $res = http()->get('/health')->{json};
-        return $res->{store}{status} eq 'ok';
+        return http()->get('/metrics')->{body} =~ /^rtprop_store_up 2$/m;
     }, 30);
 }
 
