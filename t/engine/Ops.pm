@@ -8,7 +8,8 @@ package Ops;
 #   $res->{offset}, $res->{lines}       # what it said: name=value, lines
 #
 # With RTPROP_TEST_ENGINE=redis the engine is the one on Redis; then
-# $ops->redis is an RTProp::Redis of its own.
+# $ops->redis is an RTProp::Redis of its own, with hold => 1 behind $ops->hold,
+# an RTProp::Hold.
 
 use strict;
 use warnings;
@@ -19,6 +20,7 @@ use File::Temp;
 use Cwd qw(abs_path);
 
 use RTProp::HTTP;
+use RTProp::Hold;
 use RTProp::Nginx;
 
 my $here = dirname(abs_path(__FILE__));
@@ -46,6 +48,8 @@ sub start {
         require RTProp::Redis;
         $self->{redis} = RTProp::Redis->new(%{$self->{redis} || {}});
         $self->{redis}->start;
+        $self->{hold} = RTProp::Hold->new(to => $self->{redis}->socket)
+            if $self->{hold};
     }
 
     $self->{nginx} = RTProp::Nginx->new(workers => $self->{workers},
@@ -59,6 +63,13 @@ sub start {
 
 sub nginx { $_[0]{nginx} }
 sub redis { $_[0]{redis} }
+sub hold  { $_[0]{hold} }
+
+sub address {
+    my ($self) = @_;
+    return $self->hold ? $self->hold->socket . ' timeout=60s'
+                       : $self->redis->socket;
+}
 
 
 sub conf {
@@ -85,7 +96,7 @@ http {
     $temp
     @{[$self->{http} // '']}
     ops_zone $self->{zone};
-    @{[$self->redis ? 'rtprop_redis unix:' . $self->redis->socket . ';' : '']}
+    @{[$self->redis ? 'rtprop_redis unix:' . $self->address . ';' : '']}
     ops_history $self->{history};
     keepalive_requests 1000000;
     keepalive_timeout 300s;
@@ -146,7 +157,32 @@ sub call {
     my $w = $self->{met}[$worker] or croak "no worker $worker";
     my $query = join '&', map { "$_=" . escape($arg{$_}) } sort keys %arg;
 
-    my $res = $w->{http}->get("/$op?$query");
+    return read_result($w, $w->{http}->get("/$op?$query"));
+}
+
+
+# The same in two parts: nothing is waited for between them.
+
+sub begin {
+    my ($self, $worker, $op, %arg) = @_;
+    my $w = $self->{met}[$worker];
+    my $query = join '&', map { "$_=" . escape($arg{$_}) } sort keys %arg;
+
+    syswrite $w->{http}{socket}, "GET /$op?$query HTTP/1.1\r\nHost: h\r\n\r\n";
+}
+
+
+sub result {
+    my ($self, $worker) = @_;
+    my $w = $self->{met}[$worker];
+
+    return read_result($w, $w->{http}->read_answer('GET', time + 20));
+}
+
+
+sub read_result {
+    my ($w, $res) = @_;
+
     return { error => $res->{error} } if !$res->{status};
 
     my ($who, @lines) = split /\n/, $res->{body};

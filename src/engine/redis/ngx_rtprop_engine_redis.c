@@ -229,6 +229,6 @@ ngx_rtprop_er_close(ngx_rtprop_engine_t *e)
 {
     ngx_rtprop_er_t *er = e->data;
 
-    ngx_rtprop_er_dies(er);
+    ngx_rtprop_er_dies(er, er->generation);
     ngx_rtprop_redis_close(er->redis);
 }

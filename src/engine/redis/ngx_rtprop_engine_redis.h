@@ -121,6 +121,8 @@ struct ngx_rtprop_er_s {
     unsigned                       up:1;
     unsigned                       away:1;  /* it was tried */
     unsigned                       known:1; /* has had its first tick */
+    unsigned                       ticking:1;
+    unsigned                       tick_again:1;
 
     ngx_rtprop_stat_desc_t        *stats[NGX_RTPROP_ER_STATS];
     ngx_rtprop_redis_script_t      scripts[NGX_RTPROP_ER_SCRIPTS];
@@ -298,8 +300,8 @@ void ngx_rtprop_er_tick(ngx_event_t *ev);
 /* Says so now, not at the next tick. */
 void ngx_rtprop_er_lives(ngx_rtprop_er_t *er);
 
-/* The worker ends: others need not wait for the end of its lease. */
-void ngx_rtprop_er_dies(ngx_rtprop_er_t *er);
+/* A name of its own ends: others need not wait for the end of its lease. */
+void ngx_rtprop_er_dies(ngx_rtprop_er_t *er, ngx_uint_t generation);
 
 /* Whether a worker of this name was this machine's and is no more. */
 ngx_uint_t ngx_rtprop_er_is_dead(ngx_rtprop_er_t *er, ngx_str_t *id);

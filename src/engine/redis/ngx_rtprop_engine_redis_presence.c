@@ -38,6 +38,8 @@ static ngx_rtprop_er_member_t *ngx_rtprop_er_member(ngx_rtprop_er_t *er,
     ngx_str_t *name);
 static void ngx_rtprop_er_member_put(ngx_rtprop_er_t *er, ngx_str_t *name,
     ngx_rtprop_presence_t *op, ngx_uint_t state);
+static void ngx_rtprop_er_member_renew(ngx_rtprop_er_t *er,
+    ngx_uint_t generation, ngx_str_t *name);
 static void ngx_rtprop_er_member_free(ngx_rtprop_er_t *er,
     ngx_rtprop_er_member_t *m);
 static void ngx_rtprop_er_presence(ngx_rtprop_er_t *er,
@@ -144,6 +146,34 @@ ngx_rtprop_er_member_put(ngx_rtprop_er_t *er, ngx_str_t *name,
 }
 
 
+/*
+ * Redis has it by a name that was taken from this worker on the way, and maybe
+ * reaped already.
+ */
+
+static void
+ngx_rtprop_er_member_renew(ngx_rtprop_er_t *er, ngx_uint_t generation,
+    ngx_str_t *name)
+{
+    ngx_rtprop_er_member_t  *m;
+
+    if (generation == er->generation) {
+        return;
+    }
+
+    ngx_rtprop_er_dies(er, generation);
+
+    m = ngx_rtprop_er_member(er, name);
+
+    if (m && m->state == NGX_RTPROP_ER_IN) {
+        ngx_queue_remove(&m->queue);
+        ngx_queue_insert_tail(&er->unsaid, &m->queue);
+
+        ngx_rtprop_er_members_say(er);
+    }
+}
+
+
 static void
 ngx_rtprop_er_member_free(ngx_rtprop_er_t *er, ngx_rtprop_er_member_t *m)
 {
@@ -233,7 +263,7 @@ ngx_rtprop_er_presence(ngx_rtprop_er_t *er, ngx_rtprop_presence_t *op,
         ngx_rtprop_er_list(er, "SADD", &name);
     }
 
-    call->number = add;
+    call->number = add ? er->generation : 0;
     call->more = name.data;
 
     ngx_rtprop_er_send(call, ngx_rtprop_er_presence_done, op);
@@ -297,6 +327,7 @@ ngx_rtprop_er_presence_done(ngx_rtprop_er_call_t *call)
 
         if (op->op.rc == NGX_OK) {
             ngx_rtprop_er_member_put(er, &name, op, NGX_RTPROP_ER_IN);
+            ngx_rtprop_er_member_renew(er, call->number, &name);
 
         } else if (op->op.rc != NGX_DECLINED && call->cmd.sent && m == NULL) {
             ngx_rtprop_er_member_put(er, &name, op, NGX_RTPROP_ER_OUT);
@@ -439,7 +470,7 @@ ngx_rtprop_er_member_say(ngx_rtprop_er_t *er, ngx_rtprop_er_member_t *m)
     text = m->node.str;
     call->more = ngx_rtprop_er_room(call, text.len);
     ngx_memcpy(call->more, text.data, text.len);
-    call->number = in;
+    call->number = in ? er->generation : 0;
     er->telling++;
 
     ngx_rtprop_er_send(call, ngx_rtprop_er_member_said, NULL);
@@ -479,7 +510,10 @@ ngx_rtprop_er_member_said(ngx_rtprop_er_call_t *call)
         return;
     }
 
-    if (call->number == 0) {
+    if (call->number) {
+        ngx_rtprop_er_member_renew(er, call->number, &name);
+
+    } else {
         ngx_rtprop_er_list(er, "SREM", &name);
 
         if (m && m->state == NGX_RTPROP_ER_OUT) {

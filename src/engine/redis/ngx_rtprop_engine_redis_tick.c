@@ -1,10 +1,12 @@
 /*
  * Each second this worker says that it lives, and hears who else does.
  *
- * Its name is machine, slot, process and generation.  The machine (a zone, in
- * truth) tells others whose process is gone, so that they need not wait for
- * the end of its lease.  A worker that Redis does not know any more takes a
- * new generation and says all that it has once more.
+ * Its name is machine, slot, process and generation.  Of those of its machine
+ * (a zone, in truth) it knows whose process is gone, and says so, that nobody
+ * needs to wait for the end of their lease.  It judges names that Redis gave:
+ * what it sent by itself might be older than the youngest worker.  A worker
+ * that Redis does not know any more takes a new generation and says all that
+ * it has once more.
  */
 
 #include "engine/redis/ngx_rtprop_engine_redis.h"
@@ -14,14 +16,19 @@
 #define NGX_RTPROP_ER_PERIOD    1000       /* ms */
 #define NGX_RTPROP_ER_REAPING   5000       /* ms */
 #define NGX_RTPROP_ER_MACHINE   17         /* octets of a name: it and a dot */
+#define NGX_RTPROP_ER_OTHERS    3          /* a reply's names begin there */
 
 
 static void ngx_rtprop_er_woken(void *data);
 static ngx_int_t ngx_rtprop_er_reap_slot(void *data, ngx_uint_t slot);
+static u_char *ngx_rtprop_er_name(ngx_rtprop_er_t *er, ngx_uint_t generation,
+    u_char *p, u_char *last);
 static void ngx_rtprop_er_rename(ngx_rtprop_er_t *er);
-static void ngx_rtprop_er_process(ngx_rtprop_er_call_t *call, ngx_uint_t slot,
-    ngx_uint_t pid);
+static void ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard);
+static ngx_uint_t ngx_rtprop_er_next_dead(ngx_rtprop_er_t *er,
+    redisReply *heard, ngx_uint_t i, ngx_str_t *id);
 static void ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call);
+static void ngx_rtprop_er_heard(ngx_rtprop_er_t *er, redisReply *reply);
 
 
 ngx_int_t
@@ -70,6 +77,15 @@ ngx_rtprop_er_reap_slot(void *data, ngx_uint_t slot)
 }
 
 
+static u_char *
+ngx_rtprop_er_name(ngx_rtprop_er_t *er, ngx_uint_t generation, u_char *p,
+    u_char *last)
+{
+    return ngx_snprintf(p, last - p, "%016xL.%ui.%P.%ui", er->machine,
+                        er->worker->slot, ngx_pid, generation);
+}
+
+
 static void
 ngx_rtprop_er_rename(ngx_rtprop_er_t *er)
 {
@@ -82,9 +98,8 @@ ngx_rtprop_er_rename(ngx_rtprop_er_t *er)
     er->id.data = p;
     er->list.data = er->id_text;
 
-    p = ngx_snprintf(p, er->id_text + NGX_RTPROP_ER_ID_MAX - p,
-                     "%016xL.%ui.%P.%ui", er->machine, er->worker->slot,
-                     ngx_pid, er->generation);
+    p = ngx_rtprop_er_name(er, er->generation, p,
+                           er->id_text + NGX_RTPROP_ER_ID_MAX);
 
     er->id.len = p - er->id.data;
     er->list.len = p - er->list.data;
@@ -118,20 +133,38 @@ ngx_rtprop_er_tick(ngx_event_t *ev)
 }
 
 
+/*
+ * One at a time: with two under way, the later of which has the name that the
+ * answer to the first takes away, that name would live once more; and a second
+ * dead worker could come while the first is being reaped.
+ */
+
 void
 ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
 {
+    if (er->ticking) {
+        er->tick_again = 1;
+        return;
+    }
+
+    ngx_rtprop_er_tell(er, NULL);
+}
+
+
+/* heard: the last reply, if it has names of the dead. */
+
+static void
+ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
+{
     size_t                 size;
-    ngx_str_t              workers, machine;
-    ngx_uint_t             i;
-    ngx_rtprop_slot_t     *slot;
+    ngx_str_t              workers, machine, dead;
+    ngx_uint_t             i, n;
     ngx_rtprop_er_call_t  *call;
 
-    size = 2 * sizeof("$workers") + 3 * NGX_RTPROP_ER_ID_MAX
-           + NGX_RTPROP_SLOTS * NGX_INT64_LEN;
+    n = heard ? ngx_min(heard->elements, NGX_RTPROP_SLOTS) : 0;
+    size = 2 * sizeof("$workers") + (3 + n) * NGX_RTPROP_ER_ID_MAX;
 
-    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 7 + NGX_RTPROP_SLOTS,
-                              size);
+    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 7 + n, size);
 
     if (call == NULL) {
         return;
@@ -151,31 +184,34 @@ ngx_rtprop_er_lives(ngx_rtprop_er_t *er)
     machine.len = NGX_RTPROP_ER_MACHINE;
     ngx_rtprop_er_copy(call, &machine);
 
-    for (i = 0; i < NGX_RTPROP_SLOTS; i++) {
-        slot = ngx_rtprop_zone_slot(er->worker->zone, i);
+    for (i = NGX_RTPROP_ER_OTHERS; i < n; i++) {
+        i = ngx_rtprop_er_next_dead(er, heard, i, &dead);
 
-        if (slot->pid && ngx_rtprop_zone_alive(slot)) {
-            ngx_rtprop_er_process(call, i, slot->pid);
+        if (i < n) {
+            ngx_rtprop_er_copy(call, &dead);
         }
     }
 
-    call->number = er->generation;
-
+    er->ticking = 1;
     ngx_rtprop_er_send(call, ngx_rtprop_er_ticked, NULL);
 }
 
 
-static void
-ngx_rtprop_er_process(ngx_rtprop_er_call_t *call, ngx_uint_t slot,
-    ngx_uint_t pid)
+/* Where the next dead one is among those heard of, from i on, or the end. */
+
+static ngx_uint_t
+ngx_rtprop_er_next_dead(ngx_rtprop_er_t *er, redisReply *heard, ngx_uint_t i,
+    ngx_str_t *id)
 {
-    u_char     text[2 * NGX_INT64_LEN + 1];
-    ngx_str_t  process;
+    for ( /* void */ ; i < heard->elements; i++) {
+        ngx_rtprop_er_get_text(heard, i, id);
 
-    process.data = text;
-    process.len = ngx_sprintf(text, "%ui.%ui", slot, pid) - text;
+        if (id->len < NGX_RTPROP_ER_ID_MAX && ngx_rtprop_er_is_dead(er, id)) {
+            break;
+        }
+    }
 
-    ngx_rtprop_er_copy(call, &process);
+    return i;
 }
 
 
@@ -220,20 +256,36 @@ ngx_rtprop_er_is_dead(ngx_rtprop_er_t *er, ngx_str_t *id)
 static void
 ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call)
 {
-    int64_t           known;
-    ngx_str_t         dead;
     redisReply       *reply;
     ngx_rtprop_er_t  *er;
 
     er = call->er;
-    reply = ngx_rtprop_er_array(call, 3);
+    er->ticking = 0;
+    reply = ngx_rtprop_er_array(call, NGX_RTPROP_ER_OTHERS);
 
-    if (reply == NULL || call->number != er->generation) {
-        return;
+    if (reply) {
+        ngx_rtprop_er_heard(er, reply);
     }
+
+    if (er->tick_again && !er->ticking) {
+        er->tick_again = 0;
+        ngx_rtprop_er_lives(er);
+    }
+}
+
+
+static void
+ngx_rtprop_er_heard(ngx_rtprop_er_t *er, redisReply *reply)
+{
+    int64_t    known;
+    ngx_str_t  dead;
 
     known = ngx_rtprop_er_get_number(reply, 0);
     ngx_rtprop_er_get_text(reply, 2, &dead);
+
+    if (dead.len && dead.len < NGX_RTPROP_ER_ID_MAX - sizeof("$worker:")) {
+        ngx_rtprop_er_reap(er, &dead);
+    }
 
     if (known == -1 || (known == 0 && er->known)) {
         ngx_log_error(NGX_LOG_NOTICE, er->worker->log, 0,
@@ -245,36 +297,45 @@ ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call)
         ngx_rtprop_er_lives(er);
         ngx_rtprop_er_places(er, 1);
         ngx_rtprop_er_members_again(er, 1);
+
         return;
     }
 
     er->known = 1;
 
-    if (dead.len && dead.len < NGX_RTPROP_ER_ID_MAX - sizeof("$worker:")) {
-        ngx_rtprop_er_reap(er, &dead);
+    if (ngx_rtprop_er_next_dead(er, reply, NGX_RTPROP_ER_OTHERS, &dead)
+        < reply->elements && !er->ticking)
+    {
+        ngx_rtprop_er_tell(er, reply);
     }
 }
 
 
-/* Its own lease ends in the past: whoever ticks next begins to reap. */
+/*
+ * The lease of its name, or of a former one that Redis has heard again since
+ * it was reaped, ends in the past: whoever ticks next begins to reap.
+ */
 
 void
-ngx_rtprop_er_dies(ngx_rtprop_er_t *er)
+ngx_rtprop_er_dies(ngx_rtprop_er_t *er, ngx_uint_t generation)
 {
+    u_char                *p;
     ngx_str_t              workers;
     ngx_rtprop_er_call_t  *call;
 
-    call = er->up ? ngx_rtprop_er_call(er, NGX_RTPROP_ER_PLAIN, 5,
-                                       er->id.len + 64)
+    call = er->up ? ngx_rtprop_er_call(er, NGX_RTPROP_ER_PLAIN, 4,
+                                       NGX_RTPROP_ER_ID_MAX + 64)
                   : NULL;
 
     if (call) {
         ngx_str_set(&workers, "$workers");
         ngx_rtprop_er_word(call, "ZADD");
         ngx_rtprop_er_key(call, &workers, ":z");
-        ngx_rtprop_er_word(call, "XX");
         ngx_rtprop_er_word(call, "0");
-        ngx_rtprop_er_copy(call, &er->id);
+
+        p = ngx_rtprop_er_name(er, generation, call->p, call->end);
+        (void) ngx_rtprop_er_room(call, p - call->p);
+
         ngx_rtprop_er_send(call, ngx_rtprop_er_ignore, NULL);
     }
 }

@@ -1,26 +1,22 @@
--- A worker lives, and says which processes of its machine do; it hears of one
--- that is dead.
+-- A worker lives, and hears who else of its machine does; those whose process
+-- is gone it names next time, and takes on what one of the dead has left.
 --
 -- KEYS: workers with the end of their lease, those that are being reaped
 -- ARGV: worker, lease (ms), 1 if it does not take on the dead, the dead one it
 -- is reaping (or none), the lease of that (ms), what names of its machine
--- begin with, then slot and process of each that lives there
+-- begin with, then names whose process is gone
 --
 -- Returns: 1 if it was known, 0 if it is new, -1 if it is taken for dead; the
--- time; the dead worker that it shall reap, or nothing.
+-- time; the dead worker that it shall reap, or nothing; the others of its
+-- machine whose lease runs.
 
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local machine, lives = ARGV[6], {}
+local machine = ARGV[6]
 
-for i = 7, #ARGV do lives[ARGV[i]] = true end
-
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
-    if string.sub(id, 1, #machine) == machine
-       and not lives[string.match(id, '^%d+%.%d+', #machine + 1) or '']
-       and redis.call('HEXISTS', KEYS[2], id) == 0
-    then
-        redis.call('ZADD', KEYS[1], now - 1, id)
+for i = 7, #ARGV do
+    if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
+        redis.call('ZADD', KEYS[1], 'XX', now - 1, ARGV[i])
     end
 end
 
@@ -48,4 +44,14 @@ if ARGV[3] == '0' and ARGV[4] == '' then
     end
 end
 
-return { known and 1 or 0, now, dead }
+local reply = { known and 1 or 0, now, dead }
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
+    if id ~= ARGV[1] and string.sub(id, 1, #machine) == machine
+       and redis.call('HEXISTS', KEYS[2], id) == 0
+    then
+        reply[#reply + 1] = id
+    end
+end
+
+return reply
