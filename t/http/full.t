@@ -9,7 +9,7 @@ use warnings;
 use lib 't/lib';
 use RTProp::Test;
 
-plan(skip_all => 'the embedded engine alone')
+Test::More::plan(skip_all => 'the embedded engine alone')
     if ($ENV{RTPROP_TEST_ENGINE} // '') eq 'redis';
 
 rtprop_nginx(http => "rtprop_zone rtprop 1m;\n");
