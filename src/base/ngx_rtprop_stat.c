@@ -80,7 +80,11 @@ ngx_rtprop_stat_init_worker(ngx_rtprop_worker_t *worker)
     stat->cell = ngx_pcalloc(worker->pool, n * sizeof(int64_t *));
     stat->source = ngx_pcalloc(worker->pool, n * sizeof(void *));
 
-    if (stat->column == NULL || stat->cell == NULL || stat->source == NULL) {
+    stat->hidden = ngx_pcalloc(worker->pool, n);
+
+    if (stat->column == NULL || stat->cell == NULL || stat->source == NULL
+        || stat->hidden == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -453,5 +457,19 @@ ngx_rtprop_stat_source(ngx_rtprop_worker_t *worker,
 
     if (desc->index && desc->index <= stat->ndescs) {
         stat->source[desc->index] = source;
+    }
+}
+
+
+void
+ngx_rtprop_stat_hide(ngx_rtprop_worker_t *worker,
+    ngx_rtprop_stat_desc_t *desc)
+{
+    ngx_rtprop_stat_t  *stat;
+
+    stat = worker->stat;
+
+    if (desc->index && desc->index <= stat->ndescs) {
+        stat->hidden[desc->index] = 1;
     }
 }

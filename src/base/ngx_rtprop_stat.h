@@ -46,6 +46,13 @@ ngx_int_t ngx_rtprop_stat_add(ngx_conf_t *cf, ngx_rtprop_stat_desc_t *table);
 void ngx_rtprop_stat_source(ngx_rtprop_worker_t *worker,
     ngx_rtprop_stat_desc_t *stat, ngx_rtprop_stat_source_pt source);
 
+/*
+ * Leaves a registered one out when this worker renders: nobody here counts it.
+ * Called when ngx_rtprop_stat_source() is.
+ */
+void ngx_rtprop_stat_hide(ngx_rtprop_worker_t *worker,
+    ngx_rtprop_stat_desc_t *stat);
+
 /* Finds or makes the rows in the zone; called by the core in init_process. */
 ngx_int_t ngx_rtprop_stat_init_worker(ngx_rtprop_worker_t *worker);
 

@@ -217,6 +217,10 @@ ngx_rtprop_stat_render(ngx_rtprop_worker_t *worker, ngx_pool_t *pool)
 
     for (n = 0; n < stat->ndescs; n++) {
 
+        if (stat->hidden[n + 1]) {
+            continue;
+        }
+
         for (i = 0; i < n; i++) {
             if (ngx_rtprop_stat_same(descs[i], descs[n])) {
                 break;

@@ -48,6 +48,7 @@ struct ngx_rtprop_stat_s {
     uint32_t                    *column;
     int64_t                    **cell;      /* in this worker's row */
     ngx_rtprop_stat_source_pt   *source;
+    u_char                      *hidden;
 };
 
 

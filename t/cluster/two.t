@@ -66,6 +66,16 @@ for my $i (0, 1) {
 }
 
 
+# ---- metrics: what Redis has for all instances is not an instance's
+
+for ($a, $b) {
+    my @shown = http(nginx => $_)->get('/metrics')->{body}
+                =~ /^# TYPE rtprop_engine_(\w+)/mg;
+    is_deeply([sort grep { /^(channels|history_events|jobs_waiting)$/ }
+               @shown], ['channels'], 'no figures that would be wrong');
+}
+
+
 # ---- exclude_session, wherever it is
 
 my $event = { type => 'chat:note', channel => 'conversation:c1',

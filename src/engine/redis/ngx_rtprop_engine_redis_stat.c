@@ -1,6 +1,8 @@
 /*
  * The engine's counters.  Those that both engines have are registered with the
- * embedded one's and found by their names.
+ * embedded one's and found by their names.  What Redis alone knows, and has for
+ * all instances together, is not shown: that of one would be 0, and their sum
+ * a multiple.
  */
 
 #include "engine/redis/ngx_rtprop_engine_redis.h"
@@ -37,6 +39,13 @@ static const char  *ngx_rtprop_er_names[] = {
 };
 
 
+static const char  *ngx_rtprop_er_hidden[] = {
+    "rtprop_engine_history_events",
+    "rtprop_engine_jobs_waiting",
+    NULL
+};
+
+
 ngx_int_t
 ngx_rtprop_engine_redis_preconfiguration(ngx_conf_t *cf)
 {
@@ -56,6 +65,12 @@ ngx_rtprop_er_stats(ngx_rtprop_er_t *er)
         for (n = 0; n < NGX_RTPROP_ER_STATS; n++) {
             if (ngx_strcmp(stat[i]->name.data, ngx_rtprop_er_names[n]) == 0) {
                 er->stats[n] = stat[i];
+            }
+        }
+
+        for (n = 0; ngx_rtprop_er_hidden[n]; n++) {
+            if (ngx_strcmp(stat[i]->name.data, ngx_rtprop_er_hidden[n]) == 0) {
+                ngx_rtprop_stat_hide(er->worker, stat[i]);
             }
         }
     }
