@@ -116,6 +116,15 @@ sub as_one {
 }
 
 
+# Names of the conversations' channels, wherever their slots are.
+
+sub listed {
+    my ($nginx) = @_;
+    my $res = ask($nginx, GET => '/api/channels?prefix=conversation:');
+    return [sort map { $_->{channel} } @{$res->{json}{channels} || []}];
+}
+
+
 # A master dies: the connections stay, and what was said is there.
 
 sub master_dies {
@@ -152,6 +161,8 @@ sub both {
     ok($_->wait_until(sub { healthy($_) }, 60), "$name: healthy")
         for @instances;
     my @clients = as_one($name, @instances, 'r1');
+    is_deeply(listed($_), [map { "conversation:r1-c$_" } 1 .. 6],
+              "$name: all channels are listed, once") for @instances;
     master_dies($name, $kill, \@instances, @clients);
     as_one($name, reverse(@instances), 'r2');
 

@@ -1,6 +1,6 @@
 /*
- * The list of channels: names by a scan of the keys, then what is known of
- * each.
+ * The list of channels: names by a scan of the keys, of each master of a
+ * cluster, then what is known of each.
  */
 
 #include "engine/redis/ngx_rtprop_engine_redis.h"
@@ -15,6 +15,8 @@ typedef struct {
     ngx_rtprop_er_t          *er;
     ngx_rtprop_channels_t    *op;
     ngx_array_t               names;       /* ngx_str_t, of the part */
+    void                     *node;        /* that is being scanned */
+    void                     *first;       /* node that was scanned first */
     ngx_uint_t                scans;
     u_char                    cursor[NGX_INT64_LEN + 1];
     size_t                    cursor_len;
@@ -22,8 +24,11 @@ typedef struct {
 } ngx_rtprop_er_list_t;
 
 
+static void ngx_rtprop_er_scan_begin(ngx_rtprop_er_list_t *list);
 static void ngx_rtprop_er_scan(ngx_rtprop_er_list_t *list);
 static void ngx_rtprop_er_scanned(ngx_rtprop_er_call_t *call);
+static void ngx_rtprop_er_scan_next(ngx_rtprop_er_list_t *list,
+    ngx_str_t *cursor);
 static void ngx_rtprop_er_scan_name(ngx_rtprop_er_list_t *list,
     ngx_str_t *key);
 static void ngx_rtprop_er_ask(ngx_rtprop_er_list_t *list);
@@ -60,8 +65,7 @@ ngx_rtprop_er_channels(ngx_rtprop_engine_t *e, ngx_rtprop_channels_t *op)
 
     list->er = er;
     list->op = op;
-    list->cursor[0] = '0';
-    list->cursor_len = 1;
+    ngx_rtprop_er_scan_begin(list);
 
     if (op->limit == 0) {
         ngx_rtprop_er_list_end(list, NGX_OK);
@@ -85,6 +89,14 @@ ngx_rtprop_er_channels(ngx_rtprop_engine_t *e, ngx_rtprop_channels_t *op)
 
 
 /* ------------------------------------------------------------------ scan */
+
+static void
+ngx_rtprop_er_scan_begin(ngx_rtprop_er_list_t *list)
+{
+    list->cursor[0] = '0';
+    list->cursor_len = 1;
+}
+
 
 static u_char *
 ngx_rtprop_er_scan_text(u_char *p, ngx_str_t *text)
@@ -122,6 +134,7 @@ ngx_rtprop_er_scan(ngx_rtprop_er_list_t *list)
         return;
     }
 
+    call->cmd.node = list->node;
     cursor.data = list->cursor;
     cursor.len = list->cursor_len;
     pattern.data = call->p;
@@ -171,10 +184,8 @@ ngx_rtprop_er_scanned(ngx_rtprop_er_call_t *call)
         return;
     }
 
-    ngx_memcpy(list->cursor, text.data, text.len);
-    list->cursor_len = text.len;
-    list->last = (text.len == 1 && text.data[0] == '0')
-                 || ++list->scans == NGX_RTPROP_ER_SCANS;
+    list->node = call->cmd.node;
+    ngx_rtprop_er_scan_next(list, &text);
 
     list->names.nelts = 0;
 
@@ -184,6 +195,32 @@ ngx_rtprop_er_scanned(ngx_rtprop_er_call_t *call)
     }
 
     ngx_rtprop_er_ask(list);
+}
+
+
+/* Goes on from the cursor, or with the next master. */
+
+static void
+ngx_rtprop_er_scan_next(ngx_rtprop_er_list_t *list, ngx_str_t *cursor)
+{
+    ngx_memcpy(list->cursor, cursor->data, cursor->len);
+    list->cursor_len = cursor->len;
+
+    if (list->first == NULL) {
+        list->first = list->node;
+    }
+
+    if (cursor->len == 1 && cursor->data[0] == '0') {
+        ngx_rtprop_er_scan_begin(list);
+
+        list->node = ngx_rtprop_redis_master(list->er->redis, list->node,
+                                             list->first);
+        list->last = (list->node == NULL);
+    }
+
+    if (++list->scans == NGX_RTPROP_ER_SCANS) {
+        list->last = 1;
+    }
 }
 
 

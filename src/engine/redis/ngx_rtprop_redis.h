@@ -65,7 +65,8 @@ struct ngx_rtprop_redis_cmd_s {
     void                       *data;
 
     ngx_str_t                   key;       /* decides the node of a cluster;
-                                              empty: any node */
+                                              empty: any node, or this one: */
+    void                       *node;      /* set to the one it went to */
     ngx_rtprop_redis_script_t  *script;
     ngx_uint_t                  argc;
     ngx_str_t                  *argv;
@@ -179,6 +180,14 @@ void ngx_rtprop_redis_unsubscribe(ngx_rtprop_redis_t *redis,
 /* The subscription to a channel, by its whole name; NULL when there is none. */
 ngx_rtprop_redis_sub_t *ngx_rtprop_redis_find(ngx_rtprop_redis_t *redis,
     ngx_str_t *name);
+
+/*
+ * The master of a cluster that follows node, for commands that go to each of
+ * them; round and round, NULL when that is first, and where there is no
+ * cluster.
+ */
+void *ngx_rtprop_redis_master(ngx_rtprop_redis_t *redis, void *node,
+    void *first);
 
 /* Whether commands are taken now. */
 ngx_uint_t ngx_rtprop_redis_ready(ngx_rtprop_redis_t *redis);

@@ -47,6 +47,13 @@ ngx_rtprop_redis_cluster_send(ngx_rtprop_redis_cluster_t *cluster,
     if (cmd->key.len) {
         node = *ngx_rtprop_redis_slots_at(cluster, &cmd->key);
 
+    } else if (cmd->node) {
+
+        /* one without slots has left the cluster */
+
+        any = cmd->node;
+        node = any->nslots ? any : NULL;
+
     } else {
         for (q = ngx_queue_head(&redis->nodes);
              q != ngx_queue_sentinel(&redis->nodes);
@@ -67,7 +74,40 @@ ngx_rtprop_redis_cluster_send(ngx_rtprop_redis_cluster_t *cluster,
         return;
     }
 
+    cmd->node = node;
     ngx_rtprop_redis_node_send(node, cmd);
+}
+
+
+void *
+ngx_rtprop_redis_master(ngx_rtprop_redis_t *redis, void *node, void *first)
+{
+    ngx_queue_t              *q;
+    ngx_rtprop_redis_node_t  *next;
+
+    if (redis->cluster == NULL) {
+        return NULL;
+    }
+
+    next = node;
+    q = &next->queue;
+
+    do {
+        q = ngx_queue_next(q);
+
+        if (q == ngx_queue_sentinel(&redis->nodes)) {
+            q = ngx_queue_next(q);
+        }
+
+        next = ngx_queue_data(q, ngx_rtprop_redis_node_t, queue);
+
+        if (next == first || next == node) {
+            return NULL;
+        }
+
+    } while (next->nslots == 0);
+
+    return next;
 }
 
 
