@@ -123,7 +123,7 @@ asan:  ## all tests on an nginx with address and undefined sanitizers
 	    CC=gcc sanitized
 
 sanitized: $(NGINX)
-	@t/sanitize/env $(REPORTS) t/run module unit client nginx browser
+	@t/sanitize/env $(REPORTS) t/run module unit client nginx hard browser
 
 valgrind:  ## unit tests, and an nginx in use, under valgrind's memcheck
 	@tools/need.sh $(PKGS) $(UNIT_PKGS) perl valgrind

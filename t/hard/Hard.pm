@@ -63,15 +63,21 @@ use constant {
 my ($nginx, %stops);
 my $here = dirname(abs_path(__FILE__));
 my $dir = File::Temp->newdir('hard-XXXXXX', TMPDIR => 1);
-my $generation = 0;
+my ($servers, $generation) = (0, 0);
 
-# a sanitizer keeps what was freed, so that growth says nothing
+# a sanitizer keeps what was freed: resident memory says nothing then, but it
+# counts what is in use
 my $sanitized = RTProp::Nginx::slurp(RTProp::Nginx::module()) =~ /__asan_init/;
 
 
 # ----------------------------------------------------------------- shim ---
 
 sub shim {
+    # a server of its own has its own numbers: others may still run
+    $servers++;
+    poke(0, 0, 0, 0, 0);
+    chmod 0666, state_file();
+
     return "$dir/shim.so" if -e "$dir/shim.so";
 
     chmod 0755, "$dir";
@@ -79,11 +85,11 @@ sub shim {
            '-o', "$dir/shim.so", "$here/shim.c", '-ldl') == 0
         or die "shim.c is not compiled\n";
 
-    poke(0, 0, 0, 0);
-    chmod 0666, "$dir/state";
-
     return "$dir/shim.so";
 }
+
+
+sub state_file { return "$dir/state$servers" }
 
 
 # Writes numbers into the file that nginx has mapped.
@@ -91,8 +97,8 @@ sub shim {
 sub poke {
     my ($at, @numbers) = @_;
 
-    sysopen my $fh, "$dir/state", Fcntl::O_RDWR() | Fcntl::O_CREAT()
-        or die "state: $!\n";
+    sysopen my $fh, state_file(), Fcntl::O_RDWR() | Fcntl::O_CREAT()
+        or die state_file() . ": $!\n";
     sysseek $fh, 8 * $at, 0;
     syswrite $fh, pack 'q*', @numbers;
     close $fh;
@@ -102,17 +108,24 @@ sub poke {
 sub shift_clock { poke(0, $_[0]) }
 
 
-# Each worker gives back what it has freed: what is left is in use.
+# Master and workers give back what they have freed: what is left is in use.
+# Returns how much a sanitizer says that it is.
 
 sub trim {
-    return if $sanitized;
+    my ($done, $in_use);
 
-    poke(1, ++$generation, 0);
+    # "done" and "in_use" first, so that none of them counts before that
+    poke(2, 0, 0);
+    poke(1, ++$generation);
+    kill IO => $nginx->master_pid;     # to it that is no more than a wake-up
+
     until_true(sub {
-        my (undef, undef, $done) = unpack 'q*',
-                                   RTProp::Nginx::slurp("$dir/state");
-        return $done >= $nginx->workers;
-    });
+        (undef, undef, $done, $in_use) =
+            unpack 'q*', RTProp::Nginx::slurp(state_file());
+        return $done >= 1 + $nginx->workers;
+    }) or die "not all processes have given back what they have freed\n";
+
+    return $in_use;
 }
 
 
@@ -141,7 +154,7 @@ END
 
     # a sanitizer's library, if there is one, comes first
     local $ENV{LD_PRELOAD} = join ':', $ENV{LD_PRELOAD} // (), shim();
-    local $ENV{RTPROP_SHIM} = "$dir/state";
+    local $ENV{RTPROP_SHIM} = state_file();
     local $ENV{ASAN_OPTIONS} = ($ENV{ASAN_OPTIONS} // '')
                                . ':verify_asan_link_order=0';
     shift_clock(0);
@@ -215,13 +228,14 @@ sub gauges {
 }
 
 
-# Resident octets of master and workers, without what they share and what they
-# have freed.
+# Octets of master and workers, without what they share and what they have
+# freed: the resident ones, or those that a sanitizer counts.
 
 sub memory {
     my $sum = 0;
+    my $in_use = trim();
 
-    trim();
+    return $in_use if $sanitized;
 
     for my $pid ($nginx->master_pid, $nginx->workers) {
         my $status = RTProp::Nginx::slurp("/proc/$pid/status");
@@ -264,7 +278,6 @@ sub rounds {
         if ($before) {
             ($grown, $more) = ($now / $before - 1, $used / $zone - 1);
             $more = 0 if $opt{kept};
-            $grown = 0 if $sanitized;
             last if $grown <= GROWTH && $more <= GROWTH;
         }
 

@@ -1,10 +1,12 @@
 /*
- * Preloaded into nginx by the tests of hardness.  A file of two numbers, named
- * by RTPROP_SHIM and mapped by all processes:
+ * Preloaded into nginx by the tests of hardness.  A file of numbers, named by
+ * RTPROP_SHIM and mapped by all processes:
  *
  *   offset      milliseconds that the time of day is moved by
  *   generation  when it changes, each process gives back the memory that it
  *               has freed, and counts itself in "done"
+ *   in_use      octets that these have allocated and not freed, as the address
+ *               sanitizer counts them; 0 without it
  *
  * Monotonic clocks are left alone.
  */
@@ -24,7 +26,14 @@ typedef struct {
     volatile int64_t  offset;
     volatile int64_t  generation;
     volatile int64_t  done;
+    volatile int64_t  in_use;
 } shim_t;
+
+
+/* of the sanitizer's library, if that is preloaded, too */
+
+extern size_t __sanitizer_get_current_allocated_bytes(void)
+    __attribute__((weak));
 
 
 static shim_t    shim_none;
@@ -72,7 +81,14 @@ shim_trim(void)
 
     shim_seen = generation;
 
-    (void) malloc_trim(0);
+    if (__sanitizer_get_current_allocated_bytes) {
+        (void) __sync_fetch_and_add(&shim->in_use,
+                           (int64_t) __sanitizer_get_current_allocated_bytes());
+
+    } else {
+        (void) malloc_trim(0);
+    }
+
     (void) __sync_fetch_and_add(&shim->done, 1);
 }
 
