@@ -289,7 +289,10 @@ ngx_rtprop_store_failure(ngx_rtprop_pg_t *pg, PGresult *error)
 }
 
 
-/* The primary message only: details may quote a user's words. */
+/*
+ * The primary message only: details may quote a user's words.  Without a code
+ * it is libpq's word for a connection that ended, which is an error of its own.
+ */
 
 void
 ngx_rtprop_store_log_failure(ngx_rtprop_store_t *store, const char *query,
@@ -305,8 +308,16 @@ ngx_rtprop_store_log_failure(ngx_rtprop_store_t *store, const char *query,
     line = ngx_rtprop_pg_line(message ? message : PQresultErrorMessage(error),
                               buf, sizeof(buf));
 
+    if (state == NULL) {
+        ngx_log_error(NGX_LOG_WARN, store->worker->log, 0,
+                      "rtprop: PostgreSQL left %s%s without an answer: %V",
+                      query ? "query " : "a transaction", query ? query : "",
+                      &line);
+        return;
+    }
+
     ngx_log_error(NGX_LOG_ERR, store->worker->log, 0,
                   "rtprop: PostgreSQL refused %s%s: %V (%s)",
                   query ? "query " : "a transaction", query ? query : "",
-                  &line, state ? state : "-");
+                  &line, state);
 }

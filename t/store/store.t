@@ -48,8 +48,11 @@ like($store->call('/puts?from=1000&n=500&value=v'),
      qr/^ok=500 refused=0 busy=0 failed=0 retried=0$/m, '500 works in a turn');
 is($store->sql('SELECT count(*) FROM probe.item WHERE id >= 1000'), 500,
    'all are there');
-is($store->metric('rtprop_store_batches_total') - $batches, 5,
-   'in 5 transactions');
+
+# the relay's lease may be taken or renewed meanwhile
+
+$batches = $store->metric('rtprop_store_batches_total') - $batches;
+ok($batches == 5 || $batches == 6, 'in 5 transactions') or diag $batches;
 is($store->sql('SELECT count(DISTINCT xmin::text) FROM probe.item'
                . ' WHERE id >= 1000'), 5, 'as the database counts, too');
 is($store->metric('rtprop_store_commit_seconds_count'),

@@ -6,8 +6,7 @@ package RTProp::Hold;
 #   my $hold = RTProp::Hold->new(to => $redis->socket);
 #   $hold->socket                  # where clients connect
 #   $hold->hold(qr/SELECT 1/);     # of the connections there are, from now on;
-#                                  # returns once that was held back; also
-#                                  # for what comes next of those held
+#                                  # returns once that was held back
 #   $hold->release;                # it arrives, whether its sender lives or not
 
 use strict;
@@ -102,6 +101,7 @@ sub relay {
                 if ($data =~ /^hold (.*)/) {
                     $pattern = qr/$1/;
                     $_ //= '' for values %held;
+                    seen($control, \$pattern, $_) for values %held;
                 } else {
                     for my $client (grep { length($held{$_} // '') }
                                     keys %held) {
@@ -117,10 +117,7 @@ sub relay {
                 $select->remove($from) if !$n;
                 $held{$from} .= $data if $n;
 
-                if ($pattern && $held{$from} =~ $pattern) {
-                    undef $pattern;
-                    syswrite $control, "held\n";
-                }
+                seen($control, \$pattern, $held{$from});
 
             } elsif ($n) {
                 syswrite $other{$from}, $data;
@@ -130,6 +127,16 @@ sub relay {
                 shutdown $other{$from}, 2;
             }
         }
+    }
+}
+
+
+sub seen {
+    my ($control, $pattern, $data) = @_;
+
+    if ($$pattern && $data =~ $$pattern) {
+        undef $$pattern;
+        syswrite $control, "held\n";
     }
 }
 
