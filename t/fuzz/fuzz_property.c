@@ -13,6 +13,7 @@
 #include "base/rtprop_time.c"
 #include "base/rtprop_utf8.c"
 #include "features/property/rtprop_property.c"
+#include "features/property/rtprop_property_fields.c"
 #include "features/property/rtprop_property_json.c"
 
 

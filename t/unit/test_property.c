@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "src/features/property/rtprop_property.c"
+#include "src/features/property/rtprop_property_fields.c"
 #include "src/features/property/rtprop_property_json.c"
 #include "src/base/rtprop_json.c"
 #include "src/base/rtprop_json_write.c"
