@@ -13,6 +13,23 @@
 #include "protocols/native/rtprop_native.h"
 
 
+extern ngx_rtprop_protocol_t  ngx_rtprop_native_protocol;
+
+
+/* The table of the dialect: encode, send, text, ack, error. */
+
+ngx_rtprop_frame_t *ngx_rtprop_native_encode(ngx_rtprop_worker_t *worker,
+    ngx_uint_t variant, ngx_rtprop_event_t *ev, ngx_str_t *payload);
+ngx_int_t ngx_rtprop_native_send(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *type, json_t *payload, ngx_rtprop_position_t *pos);
+ngx_int_t ngx_rtprop_native_text(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *type, ngx_str_t *payload, ngx_rtprop_position_t *pos);
+ngx_int_t ngx_rtprop_native_ack(ngx_rtprop_session_t *s, ngx_str_t *id,
+    json_t *payload);
+ngx_int_t ngx_rtprop_native_refuse(ngx_rtprop_session_t *s, ngx_str_t *id,
+    ngx_str_t *event, const char *code, const char *message, json_t *extra);
+
+
 /*
  * From now on events to the session are collected for up to rtprop_batch and
  * leave in one frame of type "batch".  Without memory they go on alone.
