@@ -39,9 +39,6 @@ static char *ngx_rtprop_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_rtprop_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_rtprop_location(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_rtprop_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_rtprop_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_rtprop_init_process(ngx_cycle_t *cycle);
 static void ngx_rtprop_exit_process(ngx_cycle_t *cycle);
@@ -100,14 +97,14 @@ static ngx_command_t  ngx_rtprop_commands[] = {
 
     { ngx_string("rtprop"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_rtprop_location,
+      ngx_rtprop_conf_location,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("rtprop_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
-      ngx_rtprop_zone,
+      ngx_rtprop_conf_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -411,36 +408,8 @@ ngx_rtprop_create_main_conf(ngx_conf_t *cf)
 
     rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_rtprop_main_conf_t));
 
-    if (rmcf == NULL) {
-        return NULL;
-    }
-
-    rmcf->engine = NGX_CONF_UNSET_UINT;
-    rmcf->history_messages = NGX_CONF_UNSET_UINT;
-    rmcf->history_bytes = NGX_CONF_UNSET_SIZE;
-    rmcf->history_age = NGX_CONF_UNSET;
-    rmcf->drain = NGX_CONF_UNSET_MSEC;
-    rmcf->redis_failover = NGX_CONF_UNSET_MSEC;
-    rmcf->presence_lease = NGX_CONF_UNSET_MSEC;
-    rmcf->log_file = NGX_CONF_UNSET_PTR;
-
-    if (ngx_array_init(&rmcf->locations, cf->pool, 8,
-                       sizeof(ngx_rtprop_location_t)) != NGX_OK
-        || ngx_array_init(&rmcf->commands, cf->pool, 32, sizeof(void *))
-           != NGX_OK
-        || ngx_array_init(&rmcf->resources, cf->pool, 32, sizeof(void *))
-           != NGX_OK
-        || ngx_array_init(&rmcf->kinds, cf->pool, 8, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&rmcf->jobs, cf->pool, 8, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&rmcf->events, cf->pool, 64, sizeof(void *))
-           != NGX_OK
-        || ngx_array_init(&rmcf->stats, cf->pool, 64, sizeof(void *))
-           != NGX_OK
-        || ngx_array_init(&rmcf->facts, cf->pool, 4, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&rmcf->observers, cf->pool, 8, sizeof(void *))
-           != NGX_OK
-        || ngx_array_init(&rmcf->protocols, cf->pool, 8, sizeof(void *))
-           != NGX_OK
+    if (rmcf == NULL
+        || ngx_rtprop_conf_main_unset(cf, rmcf) != NGX_OK
         || ngx_rtprop_store_create_conf(cf, rmcf) != NGX_OK)
     {
         return NULL;
@@ -453,20 +422,7 @@ ngx_rtprop_create_main_conf(ngx_conf_t *cf)
 static char *
 ngx_rtprop_init_main_conf(ngx_conf_t *cf, void *conf)
 {
-    ngx_rtprop_main_conf_t *rmcf = conf;
-
-    ngx_conf_init_uint_value(rmcf->engine, 0);
-    ngx_conf_init_uint_value(rmcf->history_messages, 1000);
-    ngx_conf_init_size_value(rmcf->history_bytes, 1024 * 1024);
-    ngx_conf_init_value(rmcf->history_age, 24 * 60 * 60);
-    ngx_conf_init_msec_value(rmcf->drain, 10000);
-    ngx_conf_init_msec_value(rmcf->redis_failover, 5000);
-    ngx_conf_init_msec_value(rmcf->presence_lease, 15000);
-    ngx_conf_init_ptr_value(rmcf->log_file, NULL);
-
-    if (rmcf->zone_size == 0) {
-        rmcf->zone_size = 64 * 1024 * 1024;
-    }
+    ngx_rtprop_conf_main_init(conf);
 
     return NGX_CONF_OK;
 }
@@ -541,116 +497,6 @@ ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->ws = ws;
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_rtprop_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_rtprop_loc_conf_t *lcf = conf;
-
-    u_char                    *p, *last, words[512];
-    ngx_str_t                 *value;
-    ngx_uint_t                 i;
-    ngx_rtprop_location_t     *location;
-    ngx_rtprop_main_conf_t    *rmcf;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (lcf->location) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    rmcf = ngx_rtprop_main_conf(cf);
-    location = rmcf->locations.elts;
-
-    p = words;
-    last = words + sizeof(words);
-
-    for (i = 0; i < rmcf->locations.nelts; i++) {
-
-        if (location[i].name.len == value[1].len
-            && ngx_strncmp(location[i].name.data, value[1].data, value[1].len)
-               == 0)
-        {
-            break;
-        }
-
-        p = ngx_slprintf(p, last, "%s\"%V\"", i ? ", " : "",
-                         &location[i].name);
-    }
-
-    if (i == rmcf->locations.nelts) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown word \"%V\" in \"rtprop\", it must be one "
-                           "of %*s", &value[1], (size_t) (p - words), words);
-        return NGX_CONF_ERROR;
-    }
-
-    rmcf->used = 1;
-    lcf->location = &location[i];
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = location[i].handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_rtprop_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_rtprop_main_conf_t *rmcf = conf;
-
-    ssize_t     size;
-    ngx_str_t  *value;
-
-    if (rmcf->zone_size) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "empty name in \"rtprop_zone\", it must be any "
-                           "name, as in \"rtprop_zone rtprop 64m\"");
-        return NGX_CONF_ERROR;
-    }
-
-    size = ngx_parse_size(&value[2]);
-
-    if (size == NGX_ERROR || size < 1024 * 1024) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"rtprop_zone\", it must "
-                           "be a size of at least 1m", &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    rmcf->zone_name = value[1];
-    rmcf->zone_size = size;
-
-    return NGX_CONF_OK;
-}
-
-
-ngx_int_t
-ngx_rtprop_location_add(ngx_conf_t *cf, ngx_rtprop_location_t *location)
-{
-    ngx_rtprop_location_t   *l;
-    ngx_rtprop_main_conf_t  *rmcf;
-
-    rmcf = ngx_rtprop_main_conf(cf);
-
-    l = ngx_array_push(&rmcf->locations);
-
-    if (l == NULL) {
-        return NGX_ERROR;
-    }
-
-    *l = *location;
-
-    return NGX_OK;
 }
 
 

@@ -31,6 +31,13 @@ char *ngx_rtprop_conf_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* One of the words of cmd->post, an array of ngx_conf_enum_t, likewise. */
 char *ngx_rtprop_conf_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* "rtprop word": looks the word up among the registered locations. */
+char *ngx_rtprop_conf_location(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* "rtprop_zone name size"; conf is main's. */
+char *ngx_rtprop_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 /* "rtprop_rate class 5r/s|30r/m [burst=n]", "rtprop_rate class off". */
 char *ngx_rtprop_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
@@ -67,6 +74,11 @@ ngx_uint_t ngx_rtprop_conf_prefix(ngx_str_t *value, const char *prefix,
 void ngx_rtprop_conf_unset(ngx_rtprop_loc_conf_t *conf);
 char *ngx_rtprop_conf_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *prev,
     ngx_rtprop_loc_conf_t *conf);
+
+/* Likewise of all of "http"; the first also makes the empty tables. */
+ngx_int_t ngx_rtprop_conf_main_unset(ngx_conf_t *cf,
+    ngx_rtprop_main_conf_t *rmcf);
+void ngx_rtprop_conf_main_init(ngx_rtprop_main_conf_t *rmcf);
 
 
 #endif /* _NGX_RTPROP_CONF_H_INCLUDED_ */
