@@ -14,10 +14,10 @@ typedef struct {
 
 static char *ngx_rtprop_conf_range(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf, ngx_int_t n);
-static char *ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_rtprop_main_conf_t *rmcf);
 static char *ngx_rtprop_conf_rate_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t *rate);
+static char *ngx_rtprop_conf_rate_burst(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_rtprop_rate_t *rate);
 static ngx_int_t ngx_rtprop_conf_cut(ngx_str_t *value, u_char c,
     ngx_str_t *head, ngx_str_t *tail);
 
@@ -138,8 +138,7 @@ ngx_rtprop_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_rtprop_loc_conf_t *lcf = conf;
 
     char               *rv;
-    ngx_int_t           burst;
-    ngx_str_t          *value, rest;
+    ngx_str_t          *value;
     ngx_uint_t          class;
     ngx_rtprop_rate_t  *rate;
 
@@ -186,20 +185,29 @@ ngx_rtprop_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rate->burst = (rate->rate + 999) / 1000;
 
-    if (cf->args->nelts > 3) {
-        if (!ngx_rtprop_conf_prefix(&value[3], "burst=", &rest)) {
-            return ngx_rtprop_conf_bad(cf, &value[3], "\"burst=number\"");
-        }
+    return (cf->args->nelts > 3)
+           ? ngx_rtprop_conf_rate_burst(cf, &value[3], rate) : NGX_CONF_OK;
+}
 
-        burst = ngx_atoi(rest.data, rest.len);
 
-        if (burst < 1 || burst > 100000) {
-            return ngx_rtprop_conf_bad(cf, &value[3],
-                                       "a burst from 1 to 100000");
-        }
+static char *
+ngx_rtprop_conf_rate_burst(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_rtprop_rate_t *rate)
+{
+    ngx_int_t  burst;
+    ngx_str_t  rest;
 
-        rate->burst = burst;
+    if (!ngx_rtprop_conf_prefix(value, "burst=", &rest)) {
+        return ngx_rtprop_conf_bad(cf, value, "\"burst=number\"");
     }
+
+    burst = ngx_atoi(rest.data, rest.len);
+
+    if (burst < 1 || burst > 100000) {
+        return ngx_rtprop_conf_bad(cf, value, "a burst from 1 to 100000");
+    }
+
+    rate->burst = burst;
 
     return NGX_CONF_OK;
 }
@@ -353,118 +361,6 @@ ngx_rtprop_conf_send_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->queue_soft_time = time;
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_rtprop_conf_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_rtprop_main_conf_t *rmcf = conf;
-
-    char        *rv;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    if (rmcf->history_messages != NGX_CONF_UNSET_UINT
-        || rmcf->history_bytes != NGX_CONF_UNSET_SIZE
-        || rmcf->history_age != NGX_CONF_UNSET)
-    {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        rv = ngx_rtprop_conf_history_value(cf, &value[i], rmcf);
-
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_rtprop_main_conf_t *rmcf)
-{
-    ssize_t    size;
-    ngx_int_t  n;
-    ngx_str_t  rest;
-
-    if (rmcf->history_messages == NGX_CONF_UNSET_UINT
-        && ngx_rtprop_conf_prefix(value, "messages=", &rest))
-    {
-        n = ngx_atoi(rest.data, rest.len);
-
-        if (n < 1 || n > 1000000) {
-            return ngx_rtprop_conf_bad(cf, value,
-                                       "a number from 1 to 1000000");
-        }
-
-        rmcf->history_messages = n;
-        return NGX_CONF_OK;
-    }
-
-    if (rmcf->history_bytes == NGX_CONF_UNSET_SIZE
-        && ngx_rtprop_conf_prefix(value, "bytes=", &rest))
-    {
-        size = ngx_parse_size(&rest);
-
-        if (size == NGX_ERROR || size < 4096) {
-            return ngx_rtprop_conf_bad(cf, value, "a size of at least 4k");
-        }
-
-        rmcf->history_bytes = size;
-        return NGX_CONF_OK;
-    }
-
-    if (rmcf->history_age == NGX_CONF_UNSET
-        && ngx_rtprop_conf_prefix(value, "age=", &rest))
-    {
-        n = ngx_parse_time(&rest, 1);
-
-        if (n == NGX_ERROR || n < 1) {
-            return ngx_rtprop_conf_bad(cf, value, "a time of at least 1s");
-        }
-
-        rmcf->history_age = n;
-        return NGX_CONF_OK;
-    }
-
-    return ngx_rtprop_conf_bad(cf, value,
-                               "\"messages=number\", \"bytes=size\" or "
-                               "\"age=time\", each at most once");
-}
-
-
-char *
-ngx_rtprop_conf_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_rtprop_main_conf_t *rmcf = conf;
-
-    ngx_str_t  *value;
-
-    if (rmcf->log_file != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0) {
-        return ngx_rtprop_conf_bad(cf, &value[1], "a file or \"off\"");
-    }
-
-    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
-        rmcf->log_file = NULL;
-        return NGX_CONF_OK;
-    }
-
-    rmcf->log_file = ngx_conf_open_file(cf->cycle, &value[1]);
-
-    return rmcf->log_file ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -1,9 +1,13 @@
 /*
  * The configuration of "http" as a whole: what is not set, what holds by
- * default, the words of "rtprop" in its locations, and the zone.
+ * default, the words of "rtprop" in its locations, the zone, history and log.
  */
 
 #include "base/ngx_rtprop_conf.h"
+
+
+static char *ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_rtprop_main_conf_t *rmcf);
 
 
 ngx_int_t
@@ -168,4 +172,116 @@ ngx_rtprop_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rmcf->zone_size = size;
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_rtprop_conf_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_rtprop_main_conf_t *rmcf = conf;
+
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (rmcf->history_messages != NGX_CONF_UNSET_UINT
+        || rmcf->history_bytes != NGX_CONF_UNSET_SIZE
+        || rmcf->history_age != NGX_CONF_UNSET)
+    {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        rv = ngx_rtprop_conf_history_value(cf, &value[i], rmcf);
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_rtprop_main_conf_t *rmcf)
+{
+    ssize_t    size;
+    ngx_int_t  n;
+    ngx_str_t  rest;
+
+    if (rmcf->history_messages == NGX_CONF_UNSET_UINT
+        && ngx_rtprop_conf_prefix(value, "messages=", &rest))
+    {
+        n = ngx_atoi(rest.data, rest.len);
+
+        if (n < 1 || n > 1000000) {
+            return ngx_rtprop_conf_bad(cf, value,
+                                       "a number from 1 to 1000000");
+        }
+
+        rmcf->history_messages = n;
+        return NGX_CONF_OK;
+    }
+
+    if (rmcf->history_bytes == NGX_CONF_UNSET_SIZE
+        && ngx_rtprop_conf_prefix(value, "bytes=", &rest))
+    {
+        size = ngx_parse_size(&rest);
+
+        if (size == NGX_ERROR || size < 4096) {
+            return ngx_rtprop_conf_bad(cf, value, "a size of at least 4k");
+        }
+
+        rmcf->history_bytes = size;
+        return NGX_CONF_OK;
+    }
+
+    if (rmcf->history_age == NGX_CONF_UNSET
+        && ngx_rtprop_conf_prefix(value, "age=", &rest))
+    {
+        n = ngx_parse_time(&rest, 1);
+
+        if (n == NGX_ERROR || n < 1) {
+            return ngx_rtprop_conf_bad(cf, value, "a time of at least 1s");
+        }
+
+        rmcf->history_age = n;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_rtprop_conf_bad(cf, value,
+                               "\"messages=number\", \"bytes=size\" or "
+                               "\"age=time\", each at most once");
+}
+
+
+char *
+ngx_rtprop_conf_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_rtprop_main_conf_t *rmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rmcf->log_file != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return ngx_rtprop_conf_bad(cf, &value[1], "a file or \"off\"");
+    }
+
+    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+        rmcf->log_file = NULL;
+        return NGX_CONF_OK;
+    }
+
+    rmcf->log_file = ngx_conf_open_file(cf->cycle, &value[1]);
+
+    return rmcf->log_file ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
