@@ -12,16 +12,13 @@
 #define NGX_RTPROP_AUTH_LEEWAY    30000
 
 
+static ngx_int_t ngx_rtprop_auth_jwt_parameters(ngx_conf_t *cf, char **algs,
+    char **kid);
 static ngx_rtprop_auth_conf_t *ngx_rtprop_auth_get(ngx_conf_t *cf,
     ngx_rtprop_loc_conf_t *conf);
 static char *ngx_rtprop_auth_keys(ngx_conf_t *cf,
     ngx_rtprop_auth_conf_t *auth);
 static void ngx_rtprop_auth_keys_cleanup(void *data);
-static char *ngx_rtprop_auth_bad_file(ngx_conf_t *cf, ngx_str_t *file,
-    const char *why);
-static char *ngx_rtprop_auth_read(ngx_conf_t *cf, ngx_str_t *file,
-    size_t max, ngx_str_t *content);
-static void ngx_rtprop_auth_wipe(ngx_str_t *content);
 static char *ngx_rtprop_auth_compile(ngx_conf_t *cf, ngx_str_t *value,
     ngx_rtprop_auth_value_t *av);
 
@@ -34,7 +31,6 @@ ngx_rtprop_auth_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     int                      rc;
     char                    *rv, *algs, *kid;
     ngx_str_t               *value, content;
-    ngx_uint_t               i;
     const char              *err;
     ngx_rtprop_auth_conf_t  *auth;
 
@@ -43,33 +39,9 @@ ngx_rtprop_auth_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    algs = NULL;
-    kid = NULL;
     value = cf->args->elts;
 
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        /* the parser ends each word with a NUL */
-
-        if (ngx_strncmp(value[i].data, "alg=", 4) == 0 && value[i].len > 4
-            && algs == NULL)
-        {
-            algs = (char *) value[i].data + 4;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "kid=", 4) == 0 && value[i].len > 4
-            && kid == NULL)
-        {
-            kid = (char *) value[i].data + 4;
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" in \"rtprop_jwt_key\", "
-                           "after the file come \"alg=HS256|RS256|ES256|EdDSA"
-                           "\" and \"kid=name\", each at most once",
-                           &value[i]);
+    if (ngx_rtprop_auth_jwt_parameters(cf, &algs, &kid) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -94,6 +66,45 @@ ngx_rtprop_auth_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* What is not given is NULL; the parser ends each word with a NUL. */
+
+static ngx_int_t
+ngx_rtprop_auth_jwt_parameters(ngx_conf_t *cf, char **algs, char **kid)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    *algs = NULL;
+    *kid = NULL;
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_strncmp(value[i].data, "alg=", 4) == 0 && value[i].len > 4
+            && *algs == NULL)
+        {
+            *algs = (char *) value[i].data + 4;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "kid=", 4) == 0 && value[i].len > 4
+            && *kid == NULL)
+        {
+            *kid = (char *) value[i].data + 4;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"rtprop_jwt_key\", "
+                           "after the file come \"alg=HS256|RS256|ES256|EdDSA"
+                           "\" and \"kid=name\", each at most once",
+                           &value[i]);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -451,101 +462,6 @@ static void
 ngx_rtprop_auth_keys_cleanup(void *data)
 {
     rtprop_jwt_keys_free(data);
-}
-
-
-static char *
-ngx_rtprop_auth_bad_file(ngx_conf_t *cf, ngx_str_t *file, const char *why)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid file \"%V\" in \"%V\": %s", file, &value[0],
-                       why);
-
-    return NGX_CONF_ERROR;
-}
-
-
-/* A whole file, relative to the configuration's folder, into a malloc. */
-
-static char *
-ngx_rtprop_auth_read(ngx_conf_t *cf, ngx_str_t *file, size_t max,
-    ngx_str_t *content)
-{
-    char             *rv;
-    ssize_t           n;
-    ngx_fd_t          fd;
-    ngx_str_t         path, *value;
-    ngx_file_info_t   fi;
-
-    path = *file;
-
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        value = cf->args->elts;
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "file of \"%V\": " ngx_open_file_n
-                           " \"%V\" failed", &value[0], &path);
-        return NGX_CONF_ERROR;
-    }
-
-    rv = NGX_CONF_ERROR;
-    content->data = NULL;
-
-    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR || !ngx_is_file(&fi)) {
-        ngx_rtprop_auth_bad_file(cf, file, "it is not a regular file");
-        goto done;
-    }
-
-    content->len = ngx_file_size(&fi);
-
-    if (content->len == 0 || content->len > max) {
-        ngx_rtprop_auth_bad_file(cf, file, content->len
-                                 ? "it is too large" : "it is empty");
-        goto done;
-    }
-
-    content->data = ngx_alloc(content->len, cf->log);
-    if (content->data == NULL) {
-        goto done;
-    }
-
-    n = ngx_read_fd(fd, content->data, content->len);
-
-    if (n != (ssize_t) content->len) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, (n == -1) ? ngx_errno : 0,
-                           ngx_read_fd_n " \"%V\" failed", &path);
-        ngx_rtprop_auth_wipe(content);
-        goto done;
-    }
-
-    rv = NGX_CONF_OK;
-
-done:
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed", &path);
-    }
-
-    return rv;
-}
-
-
-static void
-ngx_rtprop_auth_wipe(ngx_str_t *content)
-{
-    ngx_explicit_memzero(content->data, content->len);
-    ngx_free(content->data);
-    content->data = NULL;
 }
 
 

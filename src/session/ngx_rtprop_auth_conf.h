@@ -34,4 +34,20 @@ typedef struct {
 } ngx_rtprop_auth_conf_t;
 
 
+/*
+ * Reads a whole file of at most max octets, named relative to the
+ * configuration's folder, into *content, a malloc that the caller gives to
+ * ngx_rtprop_auth_wipe().  NGX_CONF_ERROR: why has been said.
+ */
+char *ngx_rtprop_auth_read(ngx_conf_t *cf, ngx_str_t *file, size_t max,
+    ngx_str_t *content);
+
+/* Overwrites and frees what was read. */
+void ngx_rtprop_auth_wipe(ngx_str_t *content);
+
+/* Says what is wrong with a directive's file; returns NGX_CONF_ERROR. */
+char *ngx_rtprop_auth_bad_file(ngx_conf_t *cf, ngx_str_t *file,
+    const char *why);
+
+
 #endif /* _NGX_RTPROP_AUTH_CONF_H_INCLUDED_ */
