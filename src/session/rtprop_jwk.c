@@ -18,6 +18,8 @@
 
 static int rtprop_jwt_key_jwk(rtprop_jwt_key_t *key, const json_t *jwk,
     const char **err);
+static int rtprop_jwk_public(rtprop_jwt_key_t *key, const json_t *jwk,
+    const char *kty, const char **err);
 static int rtprop_jwk_usable(const json_t *jwk);
 static int rtprop_jwk_member(const json_t *jwk, const char *name,
     unsigned char *buf, size_t *len);
@@ -94,11 +96,11 @@ static int
 rtprop_jwt_key_jwk(rtprop_jwt_key_t *key, const json_t *jwk,
     const char **err)
 {
+    int            rc;
     unsigned       wanted;
-    const char    *kty, *crv, *alg;
+    const char    *kty, *alg;
 
     kty = json_string_value(json_object_get(jwk, "kty"));
-    crv = json_string_value(json_object_get(jwk, "crv"));
     alg = json_string_value(json_object_get(jwk, "alg"));
 
     if (kty == NULL) {
@@ -119,37 +121,10 @@ rtprop_jwt_key_jwk(rtprop_jwt_key_t *key, const json_t *jwk,
         }
 
     } else {
-        if (strcmp(kty, "RSA") == 0) {
-            key->pkey = rtprop_jwk_rsa(jwk);
+        rc = rtprop_jwk_public(key, jwk, kty, err);
 
-        } else if (strcmp(kty, "EC") == 0 && crv != NULL
-                   && strcmp(crv, "P-256") == 0)
-        {
-            key->pkey = rtprop_jwk_ec(jwk, crv, 32);
-
-        } else if (strcmp(kty, "EC") == 0 && crv != NULL
-                   && strcmp(crv, "P-384") == 0)
-        {
-            key->pkey = rtprop_jwk_ec(jwk, crv, 48);
-
-        } else if (strcmp(kty, "OKP") == 0 && crv != NULL
-                   && strcmp(crv, "Ed25519") == 0)
-        {
-            key->pkey = rtprop_jwk_okp(jwk);
-
-        } else {
-            return RTPROP_DECLINED;
-        }
-
-        ERR_clear_error();
-
-        if (key->pkey == NULL) {
-            *err = "a key is malformed";
-            return RTPROP_ERROR;
-        }
-
-        if (rtprop_jwt_key_kind(key, err) != RTPROP_OK) {
-            return RTPROP_ERROR;
+        if (rc != RTPROP_OK) {
+            return rc;
         }
     }
 
@@ -159,6 +134,50 @@ rtprop_jwt_key_jwk(rtprop_jwt_key_t *key, const json_t *jwk,
 
     return rtprop_jwt_key_name(key,
                         json_string_value(json_object_get(jwk, "kid")), err);
+}
+
+
+/* The key of a pair by its type and curve; RTPROP_DECLINED as above. */
+
+static int
+rtprop_jwk_public(rtprop_jwt_key_t *key, const json_t *jwk, const char *kty,
+    const char **err)
+{
+    const char  *crv;
+
+    crv = json_string_value(json_object_get(jwk, "crv"));
+
+    if (strcmp(kty, "RSA") == 0) {
+        key->pkey = rtprop_jwk_rsa(jwk);
+
+    } else if (strcmp(kty, "EC") == 0 && crv != NULL
+               && strcmp(crv, "P-256") == 0)
+    {
+        key->pkey = rtprop_jwk_ec(jwk, crv, 32);
+
+    } else if (strcmp(kty, "EC") == 0 && crv != NULL
+               && strcmp(crv, "P-384") == 0)
+    {
+        key->pkey = rtprop_jwk_ec(jwk, crv, 48);
+
+    } else if (strcmp(kty, "OKP") == 0 && crv != NULL
+               && strcmp(crv, "Ed25519") == 0)
+    {
+        key->pkey = rtprop_jwk_okp(jwk);
+
+    } else {
+        return RTPROP_DECLINED;
+    }
+
+    ERR_clear_error();
+
+    if (key->pkey == NULL) {
+        *err = "a key is malformed";
+        return RTPROP_ERROR;
+    }
+
+    return rtprop_jwt_key_kind(key, err) == RTPROP_OK ? RTPROP_OK
+                                                      : RTPROP_ERROR;
 }
 
 
