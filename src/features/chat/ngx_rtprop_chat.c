@@ -31,6 +31,7 @@ typedef struct {
 } ngx_rtprop_chat_read_t;
 
 
+static void ngx_rtprop_chat_send_publish(ngx_rtprop_chat_send_t *m);
 static ngx_int_t ngx_rtprop_chat_send_event(ngx_rtprop_chat_send_t *m);
 static ngx_int_t ngx_rtprop_chat_send_payload(ngx_rtprop_chat_send_t *m);
 static void ngx_rtprop_chat_sent(ngx_rtprop_op_t *op);
@@ -148,13 +149,20 @@ ngx_rtprop_chat_send(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
+    ngx_rtprop_chat_send_publish(m);
+}
+
+
+static void
+ngx_rtprop_chat_send_publish(ngx_rtprop_chat_send_t *m)
+{
     m->publish.op.done = ngx_rtprop_chat_sent;
     m->publish.op.data = m;
-    m->publish.op.pool = cmd->pool;
+    m->publish.op.pool = m->cmd->pool;
     m->publish.events = &m->event;
     m->publish.nevents = 1;
 
-    ngx_rtprop_hub_publish_op(cmd->worker->hub, &m->publish);
+    ngx_rtprop_hub_publish_op(m->cmd->worker->hub, &m->publish);
 }
 
 
