@@ -13,6 +13,7 @@ use POSIX ();
 use Test::More;
 
 use lib 't/lib', 't/load';
+use Cluster;
 use Load;
 use RTProp::Nginx;
 
@@ -166,6 +167,31 @@ like($r->{why}, qr/does not compress/, 'and why');
 
     $reloaded->stop;
     is_deeply([$reloaded->nginx->bad_lines], [], 'the log of that nginx');
+}
+
+
+# two instances on a Redis that is killed
+
+{
+    my $cluster = Cluster->new($program, clients => 20);
+    my @servers = $cluster->nginx;
+
+    $cluster->rooms(20, 2);
+    $r = $cluster->run(@short, '--rooms', 2, '--rate', 40);
+    all_ok($r, 20, 'over two instances');
+    is($r->{server}{processes}, 5, 'both with their workers, and Redis');
+    cmp_ok($r->{last_us}{max}, '>', 0, 'the last receiver is waited for');
+    cmp_ok($r->{last_us}{max}, '<=', $r->{latency_us}{max},
+           'and is one of them');
+
+    $r = $cluster->run_killed(20, 2);
+    all_ok($r, 20, 'Redis was killed');
+    is($r->{received}, 60, 'each has heard what was said before and after');
+    cmp_ok($r->{back_s}, '>=', 0, 'and it was measured');
+
+    $cluster->stop;
+    is_deeply([grep { !/ is away: / } map { $_->bad_lines } @servers], [],
+              'their logs');
 }
 
 

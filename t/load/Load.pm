@@ -8,7 +8,8 @@ package Load;
 #
 # Options of new(): workers, clients, main, http and location (configuration
 # text), tls (true: the runs use wss://, any certificate will do), drain
-# ("60s").
+# ("60s"), listen (a port that several nginx share: the kernel spreads the
+# connections over their workers).
 #
 # Each client is its own user ("u" and its number), rates are off.  rooms()
 # makes the conversations that "--kind chat" joins.
@@ -34,6 +35,7 @@ sub new {
     my $main = $opt{main} // '';
     my $location = $opt{location} // '';
     my $http = $opt{http} // '';
+    my $listen = $opt{listen} ? "listen 127.0.0.1:$opt{listen} reuseport;" : '';
     my $drain = $opt{drain} ? "rtprop_drain $opt{drain};" : '';
     my $tls = $opt{tls} ? <<'END' : '';
 listen 127.0.0.1:@TLS_PORT@ ssl;
@@ -67,6 +69,7 @@ http {
 
     server {
         listen 127.0.0.1:\@PORT\@;
+        $listen
         $tls
 
         location /ws {

@@ -5,7 +5,7 @@
 # tool on the second where there are two.  BENCH_SECONDS (2) is the length of
 # each measured run, BENCH_REPEATS (3) how many runs a median is of,
 # BENCH_CONNECTIONS (100,000) how many "growth" makes, a tenth of it how many
-# "reload" has at once.
+# "reload" and "back" have at once.
 
 use strict;
 use warnings;
@@ -14,10 +14,12 @@ use List::Util qw(sum0);
 use Time::HiRes qw(time);
 
 use lib 't/load';
+use Cluster;
 use Load;
 use RTProp::Test;
 
 use constant {
+    AWAY => 5,                   # seconds without Redis
     PAIRS => 4,                  # tries to measure a pair that is not behind
     BEHIND => 15_000,            # us, of the 20,000 between two messages
 };
@@ -70,6 +72,7 @@ my @others = (
     ['idle-tls', \&idle_tls], ['deflate', \&deflate],
     ['workers4', \&workers4], ['cross', \&cross], ['growth', \&growth],
     ['reload', \&reload],
+    ['cluster', \&cluster], ['back', \&back],
 );
 
 my %known = map { $_->[0] => 1 } @scenarios, @others;
@@ -294,6 +297,104 @@ sub reload {
     show("  s until the old worker was gone, of ${\($drain + 5)}", '',
          sprintf '%.1f', $r->{drained});
     print STDERR "reload: $r->{why}\n" if $r->{why};
+}
+
+
+# A room over two instances on one Redis, and over two workers of one nginx, in
+# turn.  All that serves, Redis included, shares the first processor.
+
+sub cluster {
+    my @args = ('--label', 'cluster', '--seconds', $seconds, @room, '--rate',
+                50, '--coalesce', 500, '--settle', 1, $two ? ('--cpu', 1) : ());
+    my (@pairs, %results);
+
+    for my $turn (1 .. $repeats) {
+        my %pair;
+
+        for (1 .. PAIRS) {
+            for my $kind ($turn % 2 ? (0, 1) : (1, 0)) {
+                $pair{$kind} = clustered($kind, @args);
+            }
+
+            last if !grep { $_->{latency_us}{p50} > BEHIND } values %pair;
+        }
+
+        push @pairs, \%pair;
+        push @{$results{$_}}, $pair{$_} for 0, 1;
+    }
+
+    for ([1, 'two workers, embedded'], [0, 'two instances, Redis']) {
+        my ($kind, $what) = @$_;
+        my @results = @{$results{$kind}};
+
+        show("room of 1,000, $what: deliveries",
+             median(map { $_->{deliveries_per_s} } @results),
+             median(map { $_->{server}{deliveries_per_cpu_s} } @results),
+             (map { my $p = $_; median(map { $_->{last_us}{$p} } @results) }
+              qw(p50 p99)), missed(@results));
+    }
+
+    my $ratio = sub {
+        my ($of) = @_;
+        return sprintf '%.2f', median(map {
+            $of->($_->{0}) / ($of->($_->{1}) || 1) } @pairs);
+    };
+
+    show('  CPU a delivery, ratio; p99 to the last, ratio', '',
+         $ratio->(sub { 1 / ($_[0]{server}{deliveries_per_cpu_s} || 1) }), '',
+         $ratio->(sub { $_[0]{last_us}{p99} }));
+}
+
+
+sub clustered {
+    my ($embedded, @args) = @_;
+    my $workers = $embedded ? 2 : 1;
+    my $cluster = Cluster->new($program, clients => 1000,
+        embedded => $embedded,
+        main => $two ? 'worker_cpu_affinity' . ' 01' x $workers . ';' : '');
+
+    $cluster->pin_redis(0) if $two;
+    $cluster->rooms(1000, 1);
+
+    my $r = $cluster->run(@args);
+    $cluster->stop;
+
+    if ($r->{status}) {
+        print STDERR "cluster: $r->{missing} missing: $r->{why}\n";
+        $failed++;
+    }
+
+    return $r;
+}
+
+
+# Redis is killed under those who are connected, and away for long enough that
+# attempts to connect are rare: how long after it is back all have heard what
+# was said since.
+
+sub back {
+    my $clients = ($ENV{BENCH_CONNECTIONS} || 100_000) / 10;
+
+    for my $rooms ($clients / 100, $clients) {
+        my $cluster = Cluster->new($program, clients => $clients);
+        $cluster->rooms($clients, $rooms);
+
+        my $r = $cluster->run_killed($clients, $rooms, AWAY);
+        $cluster->stop;
+
+        if ($r->{status}) {
+            print STDERR "back: $r->{closed} lost, $r->{missing} missing:"
+                         . " $r->{why}\n";
+            $failed++;
+        }
+
+        my ($n, $of) = map { commas($_) } $clients, $rooms;
+
+        show("Redis killed under $n in $of rooms", '', '', '', '', missed($r));
+        show('  s from its return: all was said', '',
+             sprintf '%.2f', $r->{said_s});
+        show('  all was heard', '', sprintf '%.2f', $r->{back_s});
+    }
 }
 
 

@@ -24,6 +24,7 @@
 #define LOAD_MAX_TRACKED    (32 * 1024 * 1024)
 #define LOAD_MAX_HEADERS    8
 #define LOAD_MAX_PIDS       256
+#define LOAD_MAX_SERVERS    8
 #define LOAD_MAX_MESSAGE    65536
 #define LOAD_MAX_FRAME      (1024 * 1024)
 #define LOAD_WINDOW         64         /* most messages in flight */
@@ -47,6 +48,7 @@ enum {
 enum {
     LOAD_IDLE = 0,
     LOAD_PUBLISH,
+    LOAD_HEAR,
     LOAD_ECHO
 };
 
@@ -88,7 +90,9 @@ typedef struct {
     unsigned      nheaders;
     const char  **tokens;
     unsigned      ntokens;
-    pid_t         pid;                 /* of the server, or 0 */
+    unsigned      hear;                /* messages that end the run */
+    pid_t         pids[LOAD_MAX_SERVERS];      /* of the server */
+    unsigned      npids;
 } load_options_t;
 
 
@@ -112,6 +116,7 @@ typedef struct {
     uint64_t      late;                /* ns, the latest sending behind plan */
     char          why[256];            /* the first failure */
     uint64_t      hist[LOAD_HIST_SIZE];
+    uint64_t      last[LOAD_HIST_SIZE];        /* to the last receiver */
 } load_proc_t;
 
 
@@ -119,6 +124,7 @@ typedef struct {
 
 typedef struct {
     uint32_t      done;                /* complete at every receiver */
+    uint32_t      number[LOAD_WINDOW];         /* of the message there */
     uint32_t      left[LOAD_WINDOW];   /* receivers that still miss it */
 } load_flight_t;
 
@@ -153,6 +159,7 @@ typedef struct {
     load_server_t   stop;
     double          connect_time;      /* seconds */
     double          time;              /* measured, seconds */
+    double          end;               /* of it, load_now(), seconds */
     double          client_cpu;        /* of the tool, measured, seconds */
 } load_result_t;
 

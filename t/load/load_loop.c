@@ -158,6 +158,8 @@ load_publish(load_ctx_t *x, load_client_t *c, unsigned count, uint64_t ns)
             len = 0;
         }
 
+        __atomic_store_n(&f->number[c->sent % LOAD_WINDOW], c->sent,
+                         __ATOMIC_RELEASE);
         __atomic_store_n(&f->left[c->sent % LOAD_WINDOW], members,
                          __ATOMIC_RELEASE);
 

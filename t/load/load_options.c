@@ -36,6 +36,7 @@ static const struct option  load_longopts[] = {
     { "resume",          no_argument,       NULL, 'q' },
     { "deflate",         no_argument,       NULL, 'z' },
     { "idle",            no_argument,       NULL, 'i' },
+    { "hear",            required_argument, NULL, 'E' },
     { "echo",            no_argument,       NULL, 'e' },
     { "rate",            required_argument, NULL, 'R' },
     { "window",          required_argument, NULL, 'w' },
@@ -80,6 +81,9 @@ static const char  load_usage[] =
     "                        again what was lost on the way (kind chat)\n"
     "  --deflate             offers permessage-deflate, and must get it\n"
     "  --idle                connect and join only\n"
+    "  --hear N              connect and join, and say \"listening\"; until\n"
+    "                        each has heard N marked messages from elsewhere,\n"
+    "                        or until --seconds have passed\n"
     "  --echo                each client hears what it says\n"
     "  --rate N              messages a second of all publishers (10)\n"
     "  --window N            instead: N messages of a publisher in flight\n"
@@ -89,7 +93,8 @@ static const char  load_usage[] =
     "  --drain S             3, at most, for what is still on its way\n"
     "  --coalesce US         reads at most once in so many microseconds\n"
     "  --cpu N               runs the tool on this processor\n"
-    "  --pid PID             of the server: CPU and memory, with its children\n"
+    "  --pid PID             of the server: CPU and memory, with its\n"
+    "                        children; up to 8 times, summed up\n"
     "  --label TEXT  --json\n"
     "\n"
     "Exits with 0 if all clients became ready and each message arrived once\n"
@@ -275,9 +280,18 @@ load_option(load_options_t *o, int c, const char *name, const char *arg)
     case 'D': o->drain = load_number(name, arg, 0, 60); break;
     case 'o': o->coalesce = load_number(name, arg, 0, 100000); break;
     case 'x': o->cpu = load_number(name, arg, 0, 1023); break;
-    case 'P': o->pid = load_number(name, arg, 1, 1 << 30); break;
+    case 'E': o->hear = load_number(name, arg, 1, 1000000);
+              o->mode = LOAD_HEAR; break;
     case 'l': o->label = arg; break;
     case 'O': o->json = 1; break;
+
+    case 'P':
+        if (o->npids == LOAD_MAX_SERVERS) {
+            load_die("--pid: at most %d", LOAD_MAX_SERVERS);
+        }
+
+        o->pids[o->npids++] = load_number(name, arg, 1, 1 << 30);
+        break;
 
     case 'H':
         if (o->nheaders == LOAD_MAX_HEADERS) {
@@ -369,7 +383,7 @@ load_publishers(load_options_t *o)
         o->rate = 10;
     }
 
-    if (o->mode == LOAD_IDLE) {
+    if (o->mode == LOAD_IDLE || o->mode == LOAD_HEAR) {
         o->rate = 0;
         o->window = 0;
         return;

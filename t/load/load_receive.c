@@ -21,7 +21,7 @@ static void load_client_text(load_ctx_t *x, load_client_t *c,
 static void load_client_mark(load_ctx_t *x, load_client_t *c,
     const char *s, uint64_t now);
 static void load_client_arrived(load_ctx_t *x, uint32_t publisher,
-    uint32_t number);
+    uint32_t number, uint64_t ns, uint64_t now);
 
 
 ssize_t
@@ -199,16 +199,20 @@ load_client_mark(load_ctx_t *x, load_client_t *c, const char *s, uint64_t now)
         load_hist_add(x->st->hist, now > ns ? now - ns : 0);
     }
 
-    if (x->o->window) {
-        load_client_arrived(x, publisher, number);
+    if (x->o->mode != LOAD_HEAR) {
+        load_client_arrived(x, publisher, number, ns, now);
     }
 }
 
 
-/* The last receiver of a message lets its publisher send the next one. */
+/*
+ * The last receiver of a message lets its publisher send the next one.  In the
+ * open loop one that is many messages late is not awaited any more.
+ */
 
 static void
-load_client_arrived(load_ctx_t *x, uint32_t publisher, uint32_t number)
+load_client_arrived(load_ctx_t *x, uint32_t publisher, uint32_t number,
+    uint64_t ns, uint64_t now)
 {
     unsigned        p;
     uint64_t        one;
@@ -217,9 +221,23 @@ load_client_arrived(load_ctx_t *x, uint32_t publisher, uint32_t number)
 
     f = &x->sh->flight[publisher];
 
+    if (__atomic_load_n(&f->number[number % LOAD_WINDOW], __ATOMIC_ACQUIRE)
+        != number)
+    {
+        return;
+    }
+
     if (__atomic_sub_fetch(&f->left[number % LOAD_WINDOW], 1,
                            __ATOMIC_ACQ_REL) != 0)
     {
+        return;
+    }
+
+    if (x->phase == LOAD_MEASURE) {
+        load_hist_add(x->st->last, now > ns ? now - ns : 0);
+    }
+
+    if (x->o->window == 0) {
         return;
     }
 

@@ -18,6 +18,7 @@ typedef struct {
     double    pss_each;
     uint64_t  missing;
     double    us[5];                   /* p50, p90, p99, p99.9, most */
+    double    last[5];                 /* the same, to the last receiver */
 } load_figures_t;
 
 
@@ -50,6 +51,7 @@ load_figures(const load_result_t *r, load_figures_t *f)
 
     for (i = 0; i < 5; i++) {
         f->us[i] = load_hist_at(r->sum.hist, at[i]) / 1000;
+        f->last[i] = load_hist_at(r->sum.last, at[i]) / 1000;
     }
 }
 
@@ -106,6 +108,10 @@ load_json(const load_options_t *o, const load_result_t *r,
            "\"p999\":%.1f,\"max\":%.1f},\"late_us\":%.1f,",
            f->us[0], f->us[1], f->us[2], f->us[3], f->us[4], s->late / 1e3);
 
+    printf("\"last_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
+           "\"p999\":%.1f,\"max\":%.1f},\"end_s\":%.6f,",
+           f->last[0], f->last[1], f->last[2], f->last[3], f->last[4], r->end);
+
     printf("\"client_cpu_s\":%.3f,", r->client_cpu);
 
     printf("\"server\":{\"processes\":%u,\"connect_cpu_s\":%.3f,"
@@ -149,6 +155,9 @@ load_table(const load_options_t *o, const load_result_t *r,
         printf("  latency      p50 %.0f us, p90 %.0f, p99 %.0f, p99.9 %.0f, "
                "most %.0f\n",
                f->us[0], f->us[1], f->us[2], f->us[3], f->us[4]);
+        printf("  to the last  p50 %.0f us, p90 %.0f, p99 %.0f, p99.9 %.0f, "
+               "most %.0f\n",
+               f->last[0], f->last[1], f->last[2], f->last[3], f->last[4]);
         printf("  this tool    %.2f s of CPU in %.2f s; at worst %.0f us "
                "behind its plan\n", r->client_cpu, r->time, s->late / 1e3);
     }

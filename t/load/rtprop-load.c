@@ -94,6 +94,7 @@ load_sum(const load_options_t *o, load_shared_t *sh, load_proc_t *sum)
 
         for (k = 0; k < LOAD_HIST_SIZE; k++) {
             sum->hist[k] += p->hist[k];
+            sum->last[k] += p->last[k];
         }
 
         if (sum->why[0] == '\0') {
@@ -134,6 +135,22 @@ load_all_joined(const load_options_t *o, load_shared_t *sh)
     }
 
     return n >= o->clients || waitpid(-1, NULL, WNOHANG) > 0;
+}
+
+
+/* Each client has heard so many. */
+
+static int
+load_all_heard(const load_options_t *o, load_shared_t *sh)
+{
+    uint64_t  received;
+    unsigned  i;
+
+    for (i = 0, received = 0; i < o->procs; i++) {
+        received += __atomic_load_n(&sh->proc[i].received, __ATOMIC_RELAXED);
+    }
+
+    return received >= (uint64_t) o->clients * o->hear;
 }
 
 
@@ -179,6 +196,27 @@ load_cpu_of(pid_t pid)
 }
 
 
+/* All the processes of --pid and those under them, as one. */
+
+static void
+load_servers_read(const load_options_t *o, load_server_t *s)
+{
+    unsigned       i;
+    load_server_t  one;
+
+    memset(s, 0, sizeof(load_server_t));
+
+    for (i = 0; i < o->npids; i++) {
+        load_server_read(o->pids[i], &one);
+
+        s->cpu += one.cpu;
+        s->rss += one.rss;
+        s->pss += one.pss;
+        s->processes += one.processes;
+    }
+}
+
+
 static void
 load_phases(const load_options_t *o, load_shared_t *sh, load_result_t *r)
 {
@@ -191,23 +229,28 @@ load_phases(const load_options_t *o, load_shared_t *sh, load_result_t *r)
 
     load_phase_set(o, sh, LOAD_SETTLE);
     load_wait_for(o, sh, o->settle, NULL);
-    load_server_read(o->pid, &r->joined);
+    load_servers_read(o, &r->joined);
 
-    if (o->mode != LOAD_IDLE) {
+    if (o->mode == LOAD_HEAR) {
+        printf("listening\n");        /* to who says something now */
+        fflush(stdout);
+
+    } else if (o->mode != LOAD_IDLE) {
         load_phase_set(o, sh, LOAD_WARMUP);
         load_wait_for(o, sh, o->warmup, NULL);
     }
 
     r->client_cpu = load_cpu_of(getpid());
-    load_server_read(o->pid, &r->start);
+    load_servers_read(o, &r->start);
     start = load_now();
 
     load_phase_set(o, sh, LOAD_MEASURE);
-    load_wait_for(o, sh, o->seconds, NULL);
+    load_wait_for(o, sh, o->seconds, o->hear ? load_all_heard : NULL);
+    r->end = load_now() / 1e9;
     load_phase_set(o, sh, LOAD_DRAIN);
 
     r->time = (load_now() - start) / 1e9;
-    load_server_read(o->pid, &r->stop);
+    load_servers_read(o, &r->stop);
     r->client_cpu = load_cpu_of(getpid()) - r->client_cpu;
 
     load_wait_for(o, sh, o->drain, load_all_received);
@@ -255,10 +298,10 @@ main(int argc, char **argv)
         return 2;
     }
 
-    load_server_read(o.pid, &r->before);
+    load_servers_read(&o, &r->before);
 
-    if (o.pid && r->before.processes == 0) {
-        fprintf(stderr, "rtprop-load: there is no process %d\n", (int) o.pid);
+    if (r->before.processes < o.npids) {
+        fprintf(stderr, "rtprop-load: there is no such process (--pid)\n");
         return 2;
     }
 
@@ -271,6 +314,7 @@ main(int argc, char **argv)
     }
 
     load_sum(&o, sh, &r->sum);
+    r->sum.expected += (uint64_t) o.clients * o.hear;
 
     return load_report(&o, r);
 }
