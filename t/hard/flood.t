@@ -20,7 +20,9 @@ my $knocks = full(5_000, 500);         # handshakes that are refused
 my $readers = full(1_000, 200);
 
 my $narrow = RTProp::Nginx::free_port();
-my $nginx = serve(connections => 4_000, more => <<'END',
+my $nginx = serve(connections => 4_000,
+    allow => [qr/client intended to send too large (?:chunked )?body/],
+    more => <<'END',
 
         location /bid {
             rtprop native;
@@ -217,6 +219,61 @@ rounds('floods of handshakes', sub {
     $_->close for @five;
 
     served($witness, 'handshakes');
+});
+
+
+# What the API refuses, by the status that it answers.
+
+sub refusals {
+    my $head = "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+               . "Content-Type: application/json\r\n";
+    my $key = 'Authorization: Bearer ' . API_KEY . "\r\n";
+    my $events = '[' . join(',', ('{"channel":"all","type":"x:event"}') x 101)
+                 . ']';
+    my $body = sub { 'Content-Length: ' . length($_[0]) . "\r\n\r\n$_[0]" };
+
+    return (
+        [401, "POST /api/publish ${head}Authorization: Bearer x\r\n"
+              . $body->('{}')],
+        [413, "POST /api/publish $head${key}Content-Length: 2000000\r\n\r\n"],
+        [413, "POST /api/publish $head${key}Transfer-Encoding: chunked\r\n\r\n"
+              . "200000\r\nx"],
+        [400, "POST /api/publish $head$key" . $body->('{')],
+        [422, "POST /api/publish $head$key" . $body->($events)],
+        [404, "GET /api/nothing $head$key\r\n"],
+    );
+}
+
+
+sub statuses {
+    my (@sockets) = @_;
+    my %count;
+
+    for my $s (@sockets) {
+        my $line = readline($s) // '';
+        $count{$line =~ m{^HTTP/1\.1 (\d+) } ? $1 : 'none'}++;
+        close $s;
+    }
+
+    return \%count;
+}
+
+rounds('floods of requests', sub {
+    my $witness = witness();
+    my @bad = refusals();
+    my (%expected, %count);
+
+    for (1 .. $knocks / 60) {
+        my $one = statuses(raw_sockets(10 * @bad,
+                                       sub { $bad[$_[0] % @bad][1] }));
+        $count{$_} += $one->{$_} for keys %$one;
+        $expected{$_->[0]} += 10 for @bad;
+    }
+
+    is_deeply(\%count, \%expected, 'each is refused for its own reason');
+    is(api(POST => '/api/publish', { channel => 'all', type => 'x:event' })
+       ->{status}, 200, 'a good one is served');
+    served($witness, 'requests');
 });
 
 
