@@ -23,6 +23,7 @@ typedef struct {
     unsigned                     subscribe:1;
     unsigned                     lazy:1;
     unsigned                     seeded:1;
+    unsigned                     counted:1;    /* as a subscriber */
 } ngx_rtprop_durable_reading_t;
 
 
@@ -119,6 +120,8 @@ ngx_rtprop_durable_history_got(ngx_rtprop_op_t *op)
         ngx_rtprop_durable_history_done(r, op->rc);
         return;
     }
+
+    r->counted |= r->op->subscribe;
 
     if (d->epoch && r->op->epoch == d->epoch
         && (r->seeded || !ngx_rtprop_durable_history_ahead(r)))
@@ -305,7 +308,8 @@ ngx_rtprop_durable_history_read(ngx_rtprop_durable_reading_t *r)
 
 /*
  * With the database away the newest that the inner engine has will do, as long
- * as nobody takes them for all.
+ * as nobody takes them for all.  Who resumes is not told that what he missed
+ * is lost, while the database has it: he comes again.
  */
 
 static void
@@ -321,7 +325,7 @@ ngx_rtprop_durable_history_more(ngx_rtprop_durable_read_t *read)
         op->more = 1;
 
         ngx_rtprop_durable_history_done(r,
-                                   (r->subscribe
+                                   ((r->subscribe && r->epoch != op->epoch)
                                     || (op->tail && op->nevents))
                                    ? NGX_OK : NGX_ERROR);
         return;
@@ -427,7 +431,7 @@ ngx_rtprop_durable_history_done(ngx_rtprop_durable_reading_t *r, ngx_int_t rc)
         op->subscribe = r->subscribe;
     }
 
-    if (rc != NGX_OK && r->subscribe && r->seeded) {
+    if (rc != NGX_OK && r->counted) {
         r->d->inner->unsubscribe(r->d->inner, &op->channel, 1);
     }
 
