@@ -52,7 +52,7 @@ use RTProp::Test;
 
 our @EXPORT = qw(full serve gauges memory settled rounds witness served
                  helper answer_of raw_sockets drop_all metric load_tool
-                 until_true shift_clock);
+                 until_true shift_clock with_shim);
 
 use constant {
     WAIT => 30,                   # seconds, for what must happen
@@ -152,14 +152,7 @@ sub serve {
             $location
 END
 
-    # a sanitizer's library, if there is one, comes first
-    local $ENV{LD_PRELOAD} = join ':', $ENV{LD_PRELOAD} // (), shim();
-    local $ENV{RTPROP_SHIM} = state_file();
-    local $ENV{ASAN_OPTIONS} = ($ENV{ASAN_OPTIONS} // '')
-                               . ':verify_asan_link_order=0';
-    shift_clock(0);
-
-    $nginx = rtprop_nginx(workers => 2, %opt, server => <<"END",
+    my @conf = (server => <<"END",
         $server
 
         location /strict {
@@ -177,7 +170,25 @@ END
                 . ($http =~ /rtprop_drain/ ? '' : "rtprop_drain 500ms;\n")
                 . $http);
 
+    $nginx = with_shim(sub { rtprop_nginx(workers => 2, %opt, @conf) });
+
     return $nginx;
+}
+
+
+# What $code starts has a clock of its own; returns what it does.
+
+sub with_shim {
+    my ($code) = @_;
+
+    # a sanitizer's library, if there is one, comes first
+    local $ENV{LD_PRELOAD} = join ':', $ENV{LD_PRELOAD} // (), shim();
+    local $ENV{RTPROP_SHIM} = state_file();
+    local $ENV{ASAN_OPTIONS} = ($ENV{ASAN_OPTIONS} // '')
+                               . ':verify_asan_link_order=0';
+    shift_clock(0);
+
+    return $code->();
 }
 
 

@@ -9,9 +9,10 @@ use warnings;
 use Time::HiRes ();
 use Time::Local qw(timegm);
 
-use lib 't/lib', 't/hard', 't/auction';
+use lib 't/lib', 't/hard', 't/auction', 't/engine';
 use Auction;
 use Hard;
+use Ops;
 use RTProp::Chat;
 use RTProp::Test;
 
@@ -178,6 +179,23 @@ sub place {
     $_->drop for @clients;
     settled($base, 'killed at another time', killed => 1);
     shift_clock(0);
+}
+
+
+# A claim made while the clock was ahead is over when it is back.
+
+SKIP: {
+    skip 'Redis has a clock of its own', 2
+        if ($ENV{RTPROP_TEST_ENGINE} // '') eq 'redis';
+
+    my $ops = with_shim(sub { Ops->start(workers => 2) });
+
+    shift_clock(HOUR);
+    $ops->call(0, schedule => key => 'then', payload => 'keep', due => 10);
+    ok($ops->wait_note(qr/^job then keep/, 20), 'claimed an hour ahead');
+
+    shift_clock(0);
+    ok($ops->wait_note(qr/^job then keep/, 20), 'the job comes again today');
 }
 
 done_testing();

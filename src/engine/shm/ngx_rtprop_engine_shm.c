@@ -432,7 +432,7 @@ ngx_rtprop_shm_tick(ngx_event_t *ev)
 
     ngx_rtprop_shm_sweep(shm);
     ngx_rtprop_shm_ipc_drain(shm);
-    ngx_rtprop_shm_schedule_arm(shm);
+    ngx_rtprop_shm_schedule_tick(shm);
 
     ngx_add_timer(ev, NGX_RTPROP_SHM_TICK);
 }

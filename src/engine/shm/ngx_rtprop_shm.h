@@ -196,7 +196,8 @@ typedef struct {
     uint64_t                  ring_size;
     uint64_t                  written;
     volatile int64_t          full;        /* ms, monotonic; 0: never */
-    u_char                    pad[56];
+    int64_t                   claimed;     /* ms: the last end of a claim */
+    u_char                    pad[48];
     volatile uint64_t         head;
     volatile uint64_t         reserved;
     u_char                    pad2[64];
@@ -546,6 +547,9 @@ ngx_int_t ngx_rtprop_shm_schedule_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot);
 
 /* Sets the timer for the earliest job, if it is soon. */
 void ngx_rtprop_shm_schedule_arm(ngx_rtprop_shm_t *shm);
+
+/* Each second: ends claims that were made while the clock was ahead, too. */
+void ngx_rtprop_shm_schedule_tick(ngx_rtprop_shm_t *shm);
 
 /* The timer's handler: runs what is due. */
 void ngx_rtprop_shm_schedule_due(ngx_event_t *ev);

@@ -11,6 +11,7 @@
 
 
 #define NGX_RTPROP_SHM_CLAIM     10000     /* ms */
+#define NGX_RTPROP_SHM_AHEAD     10000     /* ms; more is no claim of today */
 #define NGX_RTPROP_SHM_SOON      2000      /* ms; the tick looks again before */
 #define NGX_RTPROP_SHM_AT_ONCE   16        /* jobs in one turn of the loop */
 #define NGX_RTPROP_SHM_IS_LATE   1000      /* ms */
@@ -44,6 +45,15 @@ static ngx_int_t ngx_rtprop_shm_schedule_done_step(ngx_rtprop_shm_t *shm,
 static void ngx_rtprop_shm_job_free(ngx_rtprop_shm_t *shm,
     ngx_rtprop_ref_t ref);
 static ngx_int_t ngx_rtprop_shm_claim_step(ngx_rtprop_shm_t *shm, void *data);
+
+
+/* A claim that ends then was made when the clock was elsewhere. */
+
+static inline ngx_uint_t
+ngx_rtprop_shm_is_ahead(int64_t end, int64_t now)
+{
+    return end - NGX_RTPROP_SHM_CLAIM > now + NGX_RTPROP_SHM_AHEAD;
+}
 
 
 void
@@ -294,10 +304,12 @@ ngx_rtprop_shm_claim_step(ngx_rtprop_shm_t *shm, void *data)
     claim->late = now - job->due;
 
     ngx_rtprop_shm_log(shm, &root->fence, 8);
+    ngx_rtprop_shm_log(shm, &root->claimed, 8);
     ngx_rtprop_shm_change(shm, job);
 
     job->fence = ++root->fence;
     job->when = now + NGX_RTPROP_SHM_CLAIM;
+    root->claimed = ngx_max(root->claimed, job->when);
     job->node.slot = shm->slot;
 
     ngx_rtprop_shm_heap_sift(shm, ref);
@@ -308,30 +320,47 @@ ngx_rtprop_shm_claim_step(ngx_rtprop_shm_t *shm, void *data)
 }
 
 
-/* What the dead had claimed is due again; one job at a time. */
+/*
+ * Ends a claim: one of a dead worker, whose job is due again, or (with no slot)
+ * one that was made while the clock was far ahead, and would last for as long.
+ * One job at a time.
+ */
 
 static ngx_uint_t
-ngx_rtprop_shm_schedule_unclaim(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
+ngx_rtprop_shm_unclaim(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 {
-    uint32_t               i;
-    ngx_rtprop_ref_t       ref;
-    ngx_rtprop_shm_job_t  *job;
+    int64_t                 now;
+    uint32_t                i;
+    ngx_rtprop_ref_t        ref;
+    ngx_rtprop_shm_job_t   *job;
+
+    now = ngx_rtprop_shm_time();
 
     ngx_rtprop_zone_lock(shm->zone);
 
     for (i = 0; (ref = ngx_rtprop_shm_heap_get(shm, i)) != 0; i++) {
         job = ngx_rtprop_shm_ptr(shm, ref);
 
-        if (job->node.slot == slot) {
+        if (slot == NGX_RTPROP_SHM_NO_SLOT
+            ? job->fence && ngx_rtprop_shm_is_ahead(job->when, now)
+            : job->node.slot == slot)
+        {
             ngx_rtprop_shm_change(shm, job);
 
+            /* what was due by that clock has been begun */
+
+            job->when = (job->node.slot == slot) ? job->due
+                                                 : ngx_min(job->due, now);
             job->node.slot = NGX_RTPROP_SHM_NO_SLOT;
             job->fence = 0;
-            job->when = job->due;
 
             ngx_rtprop_shm_heap_sift(shm, ref);
             break;
         }
+    }
+
+    if (ref == 0 && slot == NGX_RTPROP_SHM_NO_SLOT) {
+        shm->root->claimed = 0;
     }
 
     ngx_rtprop_zone_unlock(shm->zone);
@@ -343,9 +372,22 @@ ngx_rtprop_shm_schedule_unclaim(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 ngx_int_t
 ngx_rtprop_shm_schedule_reap(ngx_rtprop_shm_t *shm, ngx_uint_t slot)
 {
-    while (ngx_rtprop_shm_schedule_unclaim(shm, slot)) { /* void */ }
+    while (ngx_rtprop_shm_unclaim(shm, slot)) { /* void */ }
 
     ngx_rtprop_shm_schedule_arm(shm);
 
     return NGX_OK;
+}
+
+
+void
+ngx_rtprop_shm_schedule_tick(ngx_rtprop_shm_t *shm)
+{
+    if (ngx_rtprop_shm_is_ahead(shm->root->claimed, ngx_rtprop_shm_time())) {
+        while (ngx_rtprop_shm_unclaim(shm, NGX_RTPROP_SHM_NO_SLOT)) {
+            /* void */
+        }
+    }
+
+    ngx_rtprop_shm_schedule_arm(shm);
 }
