@@ -84,7 +84,7 @@ ngx_rtprop_page_link(ngx_rtprop_zone_t *zone, uint32_t *head, uint32_t n)
 
     page = ngx_rtprop_page(zone, n);
 
-    ngx_rtprop_zone_log(zone, &page->next, 8);
+    ngx_rtprop_zone_log_word(zone, &page->next);
     ngx_rtprop_zone_log_field(zone, head);
 
     page->prev = 0;
@@ -92,7 +92,7 @@ ngx_rtprop_page_link(ngx_rtprop_zone_t *zone, uint32_t *head, uint32_t n)
 
     if (*head) {
         next = ngx_rtprop_page(zone, *head);
-        ngx_rtprop_zone_log(zone, &next->next, 8);
+        ngx_rtprop_zone_log_word(zone, &next->next);
         next->prev = n;
     }
 
@@ -109,13 +109,13 @@ ngx_rtprop_page_unlink(ngx_rtprop_zone_t *zone, uint32_t *head, uint32_t n)
 
     if (page->next) {
         other = ngx_rtprop_page(zone, page->next);
-        ngx_rtprop_zone_log(zone, &other->next, 8);
+        ngx_rtprop_zone_log_word(zone, &other->next);
         other->prev = page->prev;
     }
 
     if (page->prev) {
         other = ngx_rtprop_page(zone, page->prev);
-        ngx_rtprop_zone_log(zone, &other->next, 8);
+        ngx_rtprop_zone_log_word(zone, &other->next);
         other->next = page->next;
 
     } else {
@@ -242,7 +242,7 @@ ngx_rtprop_block_class(size_t size)
 static void
 ngx_rtprop_block_count(ngx_rtprop_zone_t *zone, int64_t octets)
 {
-    ngx_rtprop_zone_log(zone, &zone->sh->used, 8);
+    ngx_rtprop_zone_log_word(zone, &zone->sh->used);
 
     zone->sh->used += octets;
 }
@@ -327,13 +327,13 @@ ngx_rtprop_zone_alloc(ngx_rtprop_zone_t *zone, size_t size)
     page = ngx_rtprop_page(zone, n);
     p = ngx_rtprop_page_addr(zone, n);
 
-    ngx_rtprop_zone_log(zone, page, 8);
+    ngx_rtprop_zone_log_word(zone, page);
 
     if (page->free) {
         i = page->free;
         p += (i - 1) * size;
 
-        ngx_rtprop_zone_log(zone, p, 8);
+        ngx_rtprop_zone_log_word(zone, p);
         ngx_memcpy(&page->free, p, 2);
 
     } else {
@@ -404,8 +404,8 @@ ngx_rtprop_zone_free(ngx_rtprop_zone_t *zone, ngx_rtprop_ref_t ref)
     size = ngx_rtprop_class_size[page->class];
 
     ngx_rtprop_block_count(zone, - (int64_t) size);
-    ngx_rtprop_zone_log(zone, page, 8);
-    ngx_rtprop_zone_log(zone, p, 8);
+    ngx_rtprop_zone_log_word(zone, page);
+    ngx_rtprop_zone_log_word(zone, p);
 
     ngx_memcpy(p, &page->free, 2);
     page->free = (p - ngx_rtprop_page_addr(zone, n)) / size + 1;

@@ -53,6 +53,29 @@ ngx_rtprop_zone_log(ngx_rtprop_zone_t *zone, void *p, size_t size)
 }
 
 
+void
+ngx_rtprop_zone_log_word(ngx_rtprop_zone_t *zone, void *p)
+{
+    ngx_uint_t             n;
+    ngx_rtprop_zone_sh_t  *sh;
+
+    sh = zone->sh;
+    n = sh->undos;
+
+    if (n == sh->journal) {
+        ngx_rtprop_zone_log(zone, p, 8);
+        return;
+    }
+
+    sh->undo[n].where = (u_char *) p - zone->base;
+    ngx_memcpy(&sh->undo[n].old, p, 8);
+
+    ngx_rtprop_journal_fence();
+    sh->undos = n + 1;
+    ngx_rtprop_journal_fence();
+}
+
+
 ngx_uint_t
 ngx_rtprop_zone_room(ngx_rtprop_zone_t *zone)
 {

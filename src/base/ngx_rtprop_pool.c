@@ -7,20 +7,6 @@
 
 #define NGX_RTPROP_POOL_SIZE   2048
 
-/* The sanitizer is to see who uses what was freed. */
-
-#if defined(__SANITIZE_ADDRESS__)
-#define NGX_RTPROP_POOL_SPARE  0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define NGX_RTPROP_POOL_SPARE  0
-#endif
-#endif
-
-#ifndef NGX_RTPROP_POOL_SPARE
-#define NGX_RTPROP_POOL_SPARE  NGX_RTPROP_POOLS
-#endif
-
 
 ngx_pool_t *
 ngx_rtprop_pool_get(ngx_rtprop_worker_t *worker)
@@ -36,7 +22,7 @@ ngx_rtprop_pool_get(ngx_rtprop_worker_t *worker)
 void
 ngx_rtprop_pool_put(ngx_rtprop_worker_t *worker, ngx_pool_t *pool)
 {
-    if (worker->npools == NGX_RTPROP_POOL_SPARE || pool->d.next
+    if (worker->npools == NGX_RTPROP_POOLS * NGX_RTPROP_REUSE || pool->d.next
         || pool->cleanup)
     {
         ngx_destroy_pool(pool);

@@ -10,6 +10,21 @@
 #include "ngx_rtprop.h"
 
 
+/* A sanitizer is to see who uses what was freed. */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define NGX_RTPROP_REUSE  0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NGX_RTPROP_REUSE  0
+#endif
+#endif
+
+#ifndef NGX_RTPROP_REUSE
+#define NGX_RTPROP_REUSE  1
+#endif
+
+
 /* An empty pool that logs to the worker's log; NULL without memory. */
 ngx_pool_t *ngx_rtprop_pool_get(ngx_rtprop_worker_t *worker);
 

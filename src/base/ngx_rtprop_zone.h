@@ -113,11 +113,12 @@ void ngx_rtprop_zone_unlock(ngx_rtprop_zone_t *zone);
 
 /*
  * The transaction; call these locked.  log: keeps size octets at p, which is
- * in the zone and aligned to 8, as they are now.  commit: what was done stays,
- * a new transaction begins.  rollback: what was done since locking or the last
- * commit is undone.
+ * in the zone and aligned to 8, as they are now; log_word: eight of them.
+ * commit: what was done stays, a new transaction begins.  rollback: what was
+ * done since locking or the last commit is undone.
  */
 void ngx_rtprop_zone_log(ngx_rtprop_zone_t *zone, void *p, size_t size);
+void ngx_rtprop_zone_log_word(ngx_rtprop_zone_t *zone, void *p);
 void ngx_rtprop_zone_commit(ngx_rtprop_zone_t *zone);
 void ngx_rtprop_zone_rollback(ngx_rtprop_zone_t *zone);
 
@@ -129,7 +130,7 @@ ngx_uint_t ngx_rtprop_zone_room(ngx_rtprop_zone_t *zone);
 static inline void
 ngx_rtprop_zone_log_field(ngx_rtprop_zone_t *zone, void *p)
 {
-    ngx_rtprop_zone_log(zone, (void *) ((uintptr_t) p & ~(uintptr_t) 7), 8);
+    ngx_rtprop_zone_log_word(zone, (void *) ((uintptr_t) p & ~(uintptr_t) 7));
 }
 
 /*

@@ -35,8 +35,10 @@ static ngx_rtprop_frame_t *ngx_rtprop_hub_joined_frame(
     ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch, ngx_uint_t variant);
 static void ngx_rtprop_hub_fan_out_to(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_sub_t *sub);
-static ngx_rtprop_frame_t *ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub,
+static ngx_rtprop_frame_t *ngx_rtprop_hub_frame_for(ngx_rtprop_hub_t *hub,
     ngx_rtprop_hub_item_t *item, ngx_rtprop_session_t *s);
+static ngx_rtprop_frame_t *ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_hub_item_t *item, ngx_uint_t variant, ngx_uint_t alt);
 static ngx_uint_t ngx_rtprop_hub_concerns(ngx_rtprop_event_t *ev,
     ngx_rtprop_session_t *s, ngx_uint_t kinds);
 static void ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev);
@@ -277,9 +279,8 @@ ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch)
 void
 ngx_rtprop_hub_item_init(ngx_rtprop_hub_item_t *item, ngx_rtprop_event_t *ev)
 {
-    ngx_memzero(item, sizeof(ngx_rtprop_hub_item_t));
-
     item->ev = ev;
+    item->made = 0;
     item->next = -1;
     item->receipt = (ev->flags & NGX_RTPROP_EV_RECEIPT) ? 1 : 0;
     item->plain = ev->skip_user.len == 0 && ev->skip_session.len == 0
@@ -293,13 +294,9 @@ ngx_rtprop_hub_item_free(ngx_rtprop_hub_item_t *item)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_RTPROP_VARIANTS; i++) {
-        if (item->frames[i]) {
+    for (i = 0; item->made >> i; i++) {
+        if (item->made & 1u << i) {
             ngx_rtprop_frame_unref(item->frames[i]);
-        }
-
-        if (item->alts[i]) {
-            ngx_rtprop_frame_unref(item->alts[i]);
         }
     }
 }
@@ -412,40 +409,24 @@ static ngx_rtprop_frame_t *
 ngx_rtprop_hub_joined_frame(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_channel_t *ch, ngx_uint_t variant)
 {
-    u_char                 *p;
-    size_t                  len;
-    int32_t                 i;
-    ngx_rtprop_frame_t     *f;
-    ngx_rtprop_hub_item_t  *item;
-    ngx_rtprop_protocol_t  *protocol;
+    u_char              *p;
+    size_t               len;
+    int32_t              i;
+    ngx_rtprop_frame_t  *f, *one;
 
-    protocol = b->hub->protocols[variant];
+    f = NULL;
     len = 0;
 
     for (i = ch->first; i != -1; i = b->items[i].next) {
-        item = &b->items[i];
-
-        if (item->frames[variant] == NULL) {
-            item->frames[variant] = protocol->encode(b->hub->worker, variant,
-                                                 item->ev, &item->ev->payload);
-        }
-
-        if (item->frames[variant]) {
-            len += item->frames[variant]->len;
-        }
+        f = ngx_rtprop_hub_item_frame(b->hub, &b->items[i], variant, 0);
+        len += f ? f->len : 0;
     }
 
     if (ch->first == ch->last) {
-        f = b->items[ch->first].frames[variant];
-
         return f ? ngx_rtprop_frame_ref(f) : NULL;
     }
 
-    if (len == 0) {
-        return NULL;
-    }
-
-    f = ngx_rtprop_frame_create(len);
+    f = len ? ngx_rtprop_frame_take(b->hub->worker->ws, len) : NULL;
 
     if (f == NULL) {
         return NULL;
@@ -456,11 +437,9 @@ ngx_rtprop_hub_joined_frame(ngx_rtprop_hub_batch_t *b,
     p = f->wire;
 
     for (i = ch->first; i != -1; i = b->items[i].next) {
-        item = &b->items[i];
-
-        if (item->frames[variant]) {
-            p = ngx_cpymem(p, item->frames[variant]->wire,
-                           item->frames[variant]->len);
+        if (b->items[i].made & 1u << variant) {
+            one = b->items[i].frames[variant];
+            p = ngx_cpymem(p, one->wire, one->len);
         }
     }
 
@@ -502,7 +481,7 @@ ngx_rtprop_hub_item_send(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
         return;
     }
 
-    f = ngx_rtprop_hub_item_frame(hub, item, s);
+    f = ngx_rtprop_hub_frame_for(hub, item, s);
 
     if (f) {
         (void) s->transport->send(s, f);
@@ -510,30 +489,40 @@ ngx_rtprop_hub_item_send(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
 }
 
 
+/* What this session gets of the item. */
+
 static ngx_rtprop_frame_t *
-ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
+ngx_rtprop_hub_frame_for(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
     ngx_rtprop_session_t *s)
 {
-    ngx_str_t            *payload;
-    ngx_rtprop_event_t   *ev;
-    ngx_rtprop_frame_t  **f;
+    return ngx_rtprop_hub_item_frame(hub, item, s->variant,
+                             ngx_rtprop_hub_is_user(&item->ev->alt_user, s));
+}
 
-    ev = item->ev;
 
-    if (ngx_rtprop_hub_is_user(&ev->alt_user, s)) {
-        f = &item->alts[s->variant];
-        payload = &ev->alt_payload;
+static ngx_rtprop_frame_t *
+ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub, ngx_rtprop_hub_item_t *item,
+    ngx_uint_t variant, ngx_uint_t alt)
+{
+    ngx_uint_t           i;
+    ngx_str_t           *payload;
+    ngx_rtprop_frame_t  *f;
 
-    } else {
-        f = &item->frames[s->variant];
-        payload = &ev->payload;
+    i = alt ? NGX_RTPROP_VARIANTS + variant : variant;
+
+    if (item->made & 1u << i) {
+        return item->frames[i];
     }
 
-    if (*f == NULL) {
-        *f = s->protocol->encode(hub->worker, s->variant, ev, payload);
+    payload = alt ? &item->ev->alt_payload : &item->ev->payload;
+    f = hub->protocols[variant]->encode(hub->worker, variant, item->ev,
+                                        payload);
+    if (f) {
+        item->frames[i] = f;
+        item->made |= 1u << i;
     }
 
-    return *f;
+    return f;
 }
 
 
@@ -619,7 +608,7 @@ ngx_rtprop_hub_send_event(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
 
     ngx_rtprop_hub_item_init(&item, ev);
 
-    f = ngx_rtprop_hub_item_frame(hub, &item, s);
+    f = ngx_rtprop_hub_frame_for(hub, &item, s);
 
     if (f) {
         (void) s->transport->send(s, f);
@@ -657,7 +646,7 @@ ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev)
             continue;
         }
 
-        f = ngx_rtprop_hub_item_frame(hub, &item, s);
+        f = ngx_rtprop_hub_frame_for(hub, &item, s);
 
         if (f) {
             (void) s->transport->send(s, f);

@@ -20,8 +20,8 @@ typedef struct {
     int32_t                      next;     /* of the same channel; -1 */
     unsigned                     plain:1;  /* for all alike */
     unsigned                     receipt:1;
-    ngx_rtprop_frame_t          *frames[NGX_RTPROP_VARIANTS];
-    ngx_rtprop_frame_t          *alts[NGX_RTPROP_VARIANTS];
+    uint32_t                     made;     /* a bit for each frame there is */
+    ngx_rtprop_frame_t          *frames[2 * NGX_RTPROP_VARIANTS];
 } ngx_rtprop_hub_item_t;
 
 

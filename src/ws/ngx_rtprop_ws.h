@@ -59,6 +59,8 @@ struct ngx_rtprop_frame_s {
     uint64_t                        replace; /* key of a volatile frame */
     ngx_rtprop_frame_t             *packed; /* see ngx_rtprop_ws_deflate.c */
     uint32_t                        packing; /* of a packed one: how */
+    uint32_t                        room;   /* of its list, see home */
+    ngx_rtprop_ws_worker_t         *home;   /* where it is used again */
     u_char                          data[];
 };
 
@@ -68,6 +70,13 @@ struct ngx_rtprop_frame_s {
  * the caller's.  Fill it and seal it.  NULL: no memory.
  */
 ngx_rtprop_frame_t *ngx_rtprop_frame_create(size_t size);
+
+/*
+ * The same, for a frame that is soon gone: one of the usual size has more room
+ * than it needs, and is used again.
+ */
+ngx_rtprop_frame_t *ngx_rtprop_frame_take(ngx_rtprop_ws_worker_t *w,
+    size_t size);
 
 /*
  * Sets the length of the message (at most size) and writes the header.

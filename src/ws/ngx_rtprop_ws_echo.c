@@ -63,12 +63,16 @@ ngx_rtprop_ws_echo_message(ngx_rtprop_ws_t *ws, ngx_str_t *text,
 {
     ngx_rtprop_frame_t  *f;
 
-    f = ngx_rtprop_frame_copy(binary ? RTPROP_WS_BINARY : RTPROP_WS_TEXT,
-                              text->data, text->len);
+    f = ngx_rtprop_frame_take(ws->worker, text->len);
+
     if (f == NULL) {
         ngx_rtprop_ws_close(ws, RTPROP_WS_INTERNAL, NULL);
         return;
     }
+
+    ngx_memcpy(f->text.data, text->data, text->len);
+    ngx_rtprop_frame_seal(f, binary ? RTPROP_WS_BINARY : RTPROP_WS_TEXT,
+                          text->len);
 
     (void) ngx_rtprop_ws_send(ws, f);
 

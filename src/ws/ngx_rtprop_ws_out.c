@@ -15,6 +15,7 @@
 #define NGX_RTPROP_WS_NODES      256    /* taken from the pool at once */
 
 
+static void ngx_rtprop_frame_init(ngx_rtprop_frame_t *f);
 static void ngx_rtprop_ws_replace(ngx_rtprop_ws_t *ws,
     ngx_rtprop_frame_t *f);
 static ngx_uint_t ngx_rtprop_ws_is_full(ngx_rtprop_ws_t *ws, size_t len);
@@ -27,6 +28,13 @@ static ssize_t ngx_rtprop_ws_writev(ngx_rtprop_ws_t *ws);
 static void ngx_rtprop_ws_shift(ngx_rtprop_ws_t *ws);
 static void ngx_rtprop_ws_release(ngx_rtprop_ws_t *ws,
     ngx_rtprop_ws_node_t *node);
+
+
+/* Octets of a message, and of the messages of a turn. */
+
+static const size_t  ngx_rtprop_frame_rooms[NGX_RTPROP_WS_ROOMS] = {
+    480, 2016
+};
 
 
 ngx_rtprop_frame_t *
@@ -44,6 +52,18 @@ ngx_rtprop_frame_create(size_t size)
         return NULL;
     }
 
+    f->home = NULL;
+    f->room = 0;
+
+    ngx_rtprop_frame_init(f);
+
+    return f;
+}
+
+
+static void
+ngx_rtprop_frame_init(ngx_rtprop_frame_t *f)
+{
     f->refs = 1;
     f->len = 0;
     f->replace = 0;
@@ -52,6 +72,40 @@ ngx_rtprop_frame_create(size_t size)
     f->text.data = f->data + RTPROP_WS_SERVER_HEAD_MAX;
     f->text.len = 0;
     f->wire = f->text.data;
+}
+
+
+/* In a list of spare ones "packed" is the next. */
+
+ngx_rtprop_frame_t *
+ngx_rtprop_frame_take(ngx_rtprop_ws_worker_t *w, size_t size)
+{
+    ngx_uint_t           i;
+    ngx_rtprop_frame_t  *f;
+
+    for (i = 0; size > ngx_rtprop_frame_rooms[i]; i++) {
+        if (i == NGX_RTPROP_WS_ROOMS - 1) {
+            return ngx_rtprop_frame_create(size);
+        }
+    }
+
+    f = w->spares[i];
+
+    if (f) {
+        w->spares[i] = f->packed;
+        w->nspares[i]--;
+
+        ngx_rtprop_frame_init(f);
+
+        return f;
+    }
+
+    f = ngx_rtprop_frame_create(ngx_rtprop_frame_rooms[i]);
+
+    if (f) {
+        f->home = w;
+        f->room = (uint32_t) i;
+    }
 
     return f;
 }
@@ -93,7 +147,8 @@ ngx_rtprop_frame_copy(ngx_uint_t opcode, const u_char *data, size_t len)
 void
 ngx_rtprop_frame_free(ngx_rtprop_frame_t *f)
 {
-    ngx_rtprop_frame_t  *packed, *next;
+    ngx_rtprop_frame_t      *packed, *next;
+    ngx_rtprop_ws_worker_t  *w;
 
     for (packed = f->packed; packed; packed = next) {
         next = packed->packed;
@@ -102,7 +157,35 @@ ngx_rtprop_frame_free(ngx_rtprop_frame_t *f)
         ngx_rtprop_frame_unref(packed);
     }
 
+    w = f->home;
+
+    if (w && w->nspares[f->room] < w->spare_max) {
+        f->packed = w->spares[f->room];
+        w->spares[f->room] = f;
+        w->nspares[f->room]++;
+        return;
+    }
+
     ngx_free(f);
+}
+
+
+void
+ngx_rtprop_frame_free_spares(ngx_rtprop_ws_worker_t *w)
+{
+    ngx_uint_t           i;
+    ngx_rtprop_frame_t  *f;
+
+    w->spare_max = 0;
+
+    for (i = 0; i < NGX_RTPROP_WS_ROOMS; i++) {
+        while (w->spares[i]) {
+            f = w->spares[i];
+            w->spares[i] = f->packed;
+
+            ngx_free(f);
+        }
+    }
 }
 
 

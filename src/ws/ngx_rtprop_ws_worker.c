@@ -3,6 +3,7 @@
  */
 
 #include "ws/ngx_rtprop_ws_worker.h"
+#include "base/ngx_rtprop_pool.h"
 
 
 ngx_rtprop_stat_desc_t  ngx_rtprop_ws_stats[] = {
@@ -71,6 +72,7 @@ ngx_rtprop_ws_init_worker(ngx_rtprop_worker_t *worker)
     }
 
     w->worker = worker;
+    w->spare_max = NGX_RTPROP_WS_SPARES * NGX_RTPROP_REUSE;
     w->buffer = ngx_palloc(worker->pool, NGX_RTPROP_WS_BUFFER);
     w->ping = ngx_rtprop_frame_copy(RTPROP_WS_PING, (u_char *) "", 0);
 
@@ -119,6 +121,7 @@ ngx_rtprop_ws_exit_worker(ngx_rtprop_worker_t *worker)
     }
 
     rtprop_ws_deflate_free(&w->deflate);
+    ngx_rtprop_frame_free_spares(w);
 }
 
 

@@ -15,6 +15,8 @@
 #define NGX_RTPROP_WS_TICK    250       /* ms */
 #define NGX_RTPROP_WS_SLOTS   128       /* power of 2; 32 s round */
 #define NGX_RTPROP_WS_BUFFER  65536
+#define NGX_RTPROP_WS_ROOMS   2         /* sizes of frames used again */
+#define NGX_RTPROP_WS_SPARES  64        /* of each */
 
 
 struct ngx_rtprop_ws_node_s {
@@ -28,6 +30,9 @@ struct ngx_rtprop_ws_worker_s {
     u_char                         *buffer;     /* of whoever reads */
     ngx_rtprop_ws_node_t           *free;       /* nodes to use again */
     ngx_rtprop_frame_t             *ping;
+    ngx_rtprop_frame_t             *spares[NGX_RTPROP_WS_ROOMS];
+    ngx_uint_t                      nspares[NGX_RTPROP_WS_ROOMS];
+    ngx_uint_t                      spare_max;  /* of each room */
     rtprop_ws_deflate_t             deflate;    /* of all connections */
     ngx_uint_t                      ndeflate;   /* that agreed on it */
     ngx_event_t                     timer;
@@ -154,6 +159,9 @@ ngx_int_t ngx_rtprop_ws_queue_head(ngx_rtprop_ws_t *ws,
  * NGX_AGAIN: something does, NGX_ERROR: the connection is lost.  Calls nobody.
  */
 ngx_int_t ngx_rtprop_ws_flush(ngx_rtprop_ws_t *ws);
+
+/* The worker ends: no frame is kept any more. */
+void ngx_rtprop_frame_free_spares(ngx_rtprop_ws_worker_t *w);
 
 /* Drops what waits; with keep the frame that is partly sent stays. */
 void ngx_rtprop_ws_drop(ngx_rtprop_ws_t *ws, ngx_uint_t keep);

@@ -348,6 +348,44 @@ test_dump(void)
 }
 
 
+/* What ends a plain run, at each place of runs of each length. */
+
+static void
+test_plain(void)
+{
+    size_t         i, len, n, bad;
+    unsigned char  c, text[64];
+
+    static const unsigned char  ends[] = {
+        0x00, 0x1f, '"', '\\', 0x7f, 0x80, 0xc3, 0xff
+    };
+
+    bad = 0;
+
+    for (len = 0; len <= 50; len++) {
+        for (n = 0; n < 0x5f; n++) {
+            memset(text, ' ' + (int) n, sizeof(text));
+            c = text[0];
+
+            if (c != '"' && c != '\\') {
+                bad += rtprop_json_plain(text, text + len) != len;
+            }
+        }
+
+        for (i = 0; i < len; i++) {
+            for (n = 0; n < sizeof(ends); n++) {
+                memset(text, '!', sizeof(text));
+                text[i] = ends[n];
+                text[i + 1] = ends[(n + 1) % sizeof(ends)];
+                bad += rtprop_json_plain(text, text + len) != i;
+            }
+        }
+    }
+
+    is_int(bad, 0, "a plain run ends where something else is");
+}
+
+
 int
 main(void)
 {
@@ -356,6 +394,7 @@ main(void)
     test_get();
     test_spell();
     test_dump();
+    test_plain();
 
     return plan_done();
 }

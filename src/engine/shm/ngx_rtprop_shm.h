@@ -304,6 +304,11 @@ ngx_rtprop_shm_ptr(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t ref)
 static inline void
 ngx_rtprop_shm_log(ngx_rtprop_shm_t *shm, void *p, size_t size)
 {
+    if (size == 8) {
+        ngx_rtprop_zone_log_word(shm->zone, p);
+        return;
+    }
+
     ngx_rtprop_zone_log(shm->zone, p, size);
 }
 

@@ -10,7 +10,8 @@
 static ngx_int_t ngx_rtprop_native_spell(ngx_rtprop_worker_t *worker,
     ngx_uint_t variant, ngx_str_t *type, json_t *json,
     rtprop_json_buf_t *buf);
-static ngx_rtprop_frame_t *ngx_rtprop_native_make(rtprop_native_frame_t *nf);
+static ngx_rtprop_frame_t *ngx_rtprop_native_make(
+    ngx_rtprop_worker_t *worker, rtprop_native_frame_t *nf);
 static ngx_int_t ngx_rtprop_native_answer(ngx_rtprop_session_t *s,
     ngx_str_t *id, ngx_str_t *type, ngx_str_t *payload,
     ngx_rtprop_position_t *pos);
@@ -64,7 +65,7 @@ ngx_rtprop_native_encode(ngx_rtprop_worker_t *worker, ngx_uint_t variant,
         nf.payload.data = buf.data;
     }
 
-    f = ngx_rtprop_native_make(&nf);
+    f = ngx_rtprop_native_make(worker, &nf);
 
     free(buf.data);
 
@@ -107,11 +108,11 @@ ngx_rtprop_native_spell(ngx_rtprop_worker_t *worker, ngx_uint_t variant,
 
 
 static ngx_rtprop_frame_t *
-ngx_rtprop_native_make(rtprop_native_frame_t *nf)
+ngx_rtprop_native_make(ngx_rtprop_worker_t *worker, rtprop_native_frame_t *nf)
 {
     ngx_rtprop_frame_t  *f;
 
-    f = ngx_rtprop_frame_create(rtprop_native_frame_size(nf));
+    f = ngx_rtprop_frame_take(worker->ws, rtprop_native_frame_size(nf));
 
     if (f == NULL) {
         return NULL;
@@ -205,7 +206,7 @@ ngx_rtprop_native_answer(ngx_rtprop_session_t *s, ngx_str_t *id,
         nf.position = 1;
     }
 
-    f = ngx_rtprop_native_make(&nf);
+    f = ngx_rtprop_native_make(s->worker, &nf);
 
     if (f == NULL) {
         return ngx_rtprop_native_failed(s, type);
