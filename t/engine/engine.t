@@ -18,6 +18,17 @@ my $ops = Ops->start;
 my ($res, @notes);
 
 
+# ---- memory: the ring, a sixteenth of the zone, is resident from the start
+
+if (!$ops->redis) {
+    for my $pid (map { $ops->pid($_) } 0 .. 3) {
+        my ($kb) = RTProp::Nginx::slurp("/proc/$pid/status")
+                   =~ /^RssShmem:\s+(\d+) kB/m;
+        cmp_ok($kb, '>=', 256, 'the ring does not grow with what is said');
+    }
+}
+
+
 # ---- publishing and delivery
 
 $ops->listen('c:1', 'big');

@@ -207,9 +207,29 @@ ngx_rtprop_shm_event(ngx_rtprop_shm_t *shm, ngx_event_t *ev,
 }
 
 
+/*
+ * The ring is gone through again and again, so its pages become this worker's
+ * at once: its memory does not grow with the events of the first minutes.
+ */
+
+static void
+ngx_rtprop_shm_touch(ngx_rtprop_shm_t *shm)
+{
+    size_t            i;
+    volatile u_char  *ring;
+
+    ring = ngx_rtprop_shm_ptr(shm, shm->root->ring);
+
+    for (i = 0; i < shm->root->ring_size; i += ngx_pagesize) {
+        (void) ring[i];
+    }
+}
+
+
 static ngx_int_t
 ngx_rtprop_shm_start(ngx_rtprop_shm_t *shm)
 {
+    ngx_rtprop_shm_touch(shm);
     ngx_rtprop_shm_stat_sources(shm);
 
     ngx_rtprop_shm_event(shm, &shm->posted, ngx_rtprop_shm_posted);
