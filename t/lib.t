@@ -52,6 +52,22 @@ like($said, qr/unknown directive "nonsense"/, 'and says why');
 ok($ok, 'nginx -t accepts');
 
 
+# ports
+
+my $port = RTProp::Nginx::free_port();
+cmp_ok($port, '<', 32768, 'a free port, not one that the kernel gives out');
+
+my $got = open(my $other_test, '-|') // die "fork: $!";
+
+if ($got == 0) {
+    exec($^X, '-It/lib', '-MRTProp::Nginx', '-e',
+         "print RTProp::Nginx::take_port($port) ? 'taken' : 'refused'") or die;
+}
+
+is(do { local $/; <$other_test> }, 'refused', 'is nobody else\'s');
+close $other_test;
+
+
 # the lines that fail a test
 
 {

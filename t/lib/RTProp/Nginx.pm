@@ -28,15 +28,22 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use File::Temp;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use POSIX qw(WNOHANG);
+use Socket qw(SOCK_STREAM);
 use Time::HiRes qw(time);
 
 # RTPROP_PATIENCE is how much slower than usual all may be
 use constant TIMEOUT => 10 * ($ENV{RTPROP_PATIENCE} || 1);
 
+use constant { FIRST_PORT => 10240, PORTS => 10000 };
+
 # a sanitized nginx: its table of modules is in each module, too, on purpose
 $ENV{ASAN_OPTIONS} //= 'detect_odr_violation=0:detect_leaks=0';
 $ENV{UBSAN_OPTIONS} //= 'print_stacktrace=1';
+
+my $next_port = $$ * 97;
+my @ports;
 
 my $top = $ENV{RTPROP_TOP} || abs_path(dirname(__FILE__) . '/../../..');
 
@@ -123,10 +130,32 @@ sub log_file   { "$_[0]{prefix}/logs/error.log" }
 sub access_log { slurp("$_[0]{prefix}/logs/access.log") }
 
 
+# A port that no other test gets while this one runs, though nothing listens
+# there for a while; outgoing connections, whose ports the kernel takes from
+# 32768 on, do not get it either.
+
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or croak "no free port: $@";
-    return $socket->sockport;
+    for (1 .. PORTS) {
+        my $port = FIRST_PORT + ($next_port++ % PORTS);
+        return $port if take_port($port);
+    }
+
+    croak 'no free port';
+}
+
+
+# The name in the abstract namespace is as good as a lock, and ends with us.
+
+sub take_port {
+    my ($port) = @_;
+
+    my $lock = IO::Socket::UNIX->new(Type => SOCK_STREAM,
+                                     Local => "\0rtprop-port-$port") or return;
+    IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1)
+        or return;
+    push @ports, $lock;
+
+    return 1;
 }
 
 
