@@ -29,12 +29,13 @@ struct ngx_rtprop_failover_s {
     ngx_rtprop_durable_t      *d;
     ngx_rtprop_watcher_t       watcher;
     ngx_event_t                tick;
-    ngx_msec_t                 since;      /* it is away; 0: it is not */
+    ngx_msec_t                 since;      /* when it went away */
 
     ngx_rbtree_t               joins;      /* ngx_rtprop_failover_join_t */
     ngx_rbtree_node_t          sentinel;
     ngx_queue_t                queue;
 
+    unsigned                   away:1;
     unsigned                   active:1;
     unsigned                   listens:1;
 };
@@ -157,7 +158,7 @@ ngx_rtprop_failover_tick(ngx_event_t *ev)
     ok = ngx_strcmp(f->d->inner->status(f->d->inner), "ok") == 0;
 
     if (ok) {
-        f->since = 0;
+        f->away = 0;
 
         if (f->active) {
             ngx_rtprop_failover_end(f);
@@ -167,8 +168,9 @@ ngx_rtprop_failover_tick(ngx_event_t *ev)
         return;
     }
 
-    if (f->since == 0) {
-        f->since = ngx_current_msec | 1;
+    if (!f->away) {
+        f->away = 1;
+        f->since = ngx_current_msec;
     }
 
     if (!f->active && f->d->epoch
