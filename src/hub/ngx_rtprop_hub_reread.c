@@ -285,8 +285,16 @@ ngx_rtprop_hub_behind(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
         ch = ngx_rtprop_hub_user_channel(hub, channel);
     }
 
-    if (ch && ch->epoch) {
+    if (ch == NULL || ch->epoch == 0) {
+        return;
+    }
+
+    if (ch->epoch != epoch || ch->offset < offset) {
         ngx_rtprop_hub_reread(hub, ch, ch->offset);
+
+    } else if (!ch->reading && !ch->behind) {
+        ngx_rtprop_hub_user_fold(hub, ch);
+        ngx_rtprop_hub_channel_release(hub, ch);
     }
 }
 

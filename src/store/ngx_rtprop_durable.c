@@ -109,6 +109,10 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
         return NULL;
     }
 
+    if (ngx_rtprop_jobs_away_init(d) != NGX_OK) {
+        return NULL;
+    }
+
     ngx_rtprop_durable_jobs_init(d);
 
     return e;

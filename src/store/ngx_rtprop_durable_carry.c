@@ -255,7 +255,7 @@ ngx_rtprop_durable_heal(ngx_rtprop_durable_t *d, ngx_str_t *channel)
         /* whoever hears of it reads all that there is */
         ngx_memzero(&ev, sizeof(ngx_rtprop_event_t));
         ev.channel = *channel;
-        ev.offset = 1;
+        ev.offset = NGX_RTPROP_DURABLE_MAX;
 
         ngx_rtprop_failover_tell(d, &ev, 1);
         return;

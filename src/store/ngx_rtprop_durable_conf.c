@@ -60,6 +60,10 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_durable_stats[] = {
       ngx_string("Jobs put on the engine's schedule from the database."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_durable_ran_total"),
+      ngx_string("Jobs run from the database with the engine away."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_null_string, ngx_null_string, 0, ngx_null_string, 0 }
 };
 
@@ -152,9 +156,13 @@ ngx_rtprop_durable_queries(ngx_conf_t *cf, ngx_rtprop_durable_conf_t *conf)
         "start timestamptz, stop timestamptz, count bigint",
         "key text, due timestamptz, payload text");
 
+    conf->job_lease = ngx_rtprop_query_add(cf, "job_lease",
+        "SELECT rtprop.lease_take('durable-jobs', $1, $2) AS held",
+        "holder bigint, ttl bigint", "held boolean");
+
     return (conf->epoch && conf->append && conf->history && conf->job_put
-            && conf->job_remove && conf->job_due && conf->changed
-            && conf->looked)
+            && conf->job_remove && conf->job_due && conf->job_lease
+            && conf->changed && conf->looked)
            ? NGX_OK : NGX_ERROR;
 }
 

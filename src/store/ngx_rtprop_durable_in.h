@@ -10,6 +10,7 @@
  *     ngx_rtprop_durable_seed.c      channels of the inner engine brought up
  *     ngx_rtprop_durable_history.c   history
  *     ngx_rtprop_durable_jobs.c      jobs
+ *     ngx_rtprop_durable_jobs_away.c jobs, the inner engine away
  *     ngx_rtprop_durable_watch.c     what nobody has told
  */
 
@@ -27,6 +28,8 @@
 #define NGX_RTPROP_DURABLE_BUCKETS  256
 #define NGX_RTPROP_DURABLE_PUT      8      /* parameters of a put, id aside */
 #define NGX_RTPROP_DURABLE_APPEND   8      /* and of the events with it */
+#define NGX_RTPROP_DURABLE_JOBS     1000   /* of one query */
+#define NGX_RTPROP_DURABLE_QUERIES  16     /* for jobs that are due */
 
 
 typedef struct {
@@ -46,10 +49,12 @@ typedef struct {
     ngx_rtprop_query_t        *job_put;
     ngx_rtprop_query_t        *job_remove;
     ngx_rtprop_query_t        *job_due;
+    ngx_rtprop_query_t        *job_lease;
 } ngx_rtprop_durable_conf_t;
 
 
-typedef struct ngx_rtprop_failover_s  ngx_rtprop_failover_t;
+typedef struct ngx_rtprop_failover_s   ngx_rtprop_failover_t;
+typedef struct ngx_rtprop_jobs_away_s  ngx_rtprop_jobs_away_t;
 
 
 struct ngx_rtprop_durable_s {
@@ -61,6 +66,7 @@ struct ngx_rtprop_durable_s {
     ngx_rtprop_durable_conf_t *conf;
     ngx_rtprop_watcher_t       watcher;
     ngx_rtprop_failover_t     *failover;   /* NULL: not of this engine */
+    ngx_rtprop_jobs_away_t    *away;       /* the same */
 
     uint64_t                   epoch;      /* 0: not known yet */
     uint64_t                   op;         /* of the last operation */
@@ -75,6 +81,7 @@ struct ngx_rtprop_durable_s {
     unsigned                   asking:1;   /* for the epoch */
     unsigned                   watching:1;
     unsigned                   loose:1;    /* somebody joined without a place */
+    unsigned                   rearm:1;    /* all jobs, the engine is back */
 };
 
 
@@ -248,6 +255,22 @@ void ngx_rtprop_durable_schedule_done(ngx_rtprop_engine_t *e, ngx_str_t *key,
     uint64_t fence);
 void ngx_rtprop_durable_jobs_init(ngx_rtprop_durable_t *d);
 
+/*
+ * The queries for jobs that are due, to statements, which has room for
+ * NGX_RTPROP_DURABLE_QUERIES; params: from, to, count.  Gives their number.
+ */
+ngx_uint_t ngx_rtprop_durable_due_queries(ngx_rtprop_durable_t *d,
+    ngx_rtprop_statement_t *statements, ngx_rtprop_param_t *params);
+
+
+/* ------------------------------------------- ngx_rtprop_durable_jobs_away.c */
+
+ngx_int_t ngx_rtprop_jobs_away_init(ngx_rtprop_durable_t *d);
+
+/* Whether a finished job was run from the database. */
+ngx_uint_t ngx_rtprop_jobs_away_done(ngx_rtprop_durable_t *d, ngx_str_t *key,
+    uint64_t fence);
+
 
 /* ----------------------------------------------- ngx_rtprop_durable_watch.c */
 
@@ -266,7 +289,8 @@ typedef enum {
     NGX_RTPROP_DURABLE_HISTORY,
     NGX_RTPROP_DURABLE_KNOWN,
     NGX_RTPROP_DURABLE_CONFLICTS,
-    NGX_RTPROP_DURABLE_ARMED
+    NGX_RTPROP_DURABLE_ARMED,
+    NGX_RTPROP_DURABLE_RAN
 } ngx_rtprop_durable_stat_e;
 
 extern ngx_rtprop_stat_desc_t  ngx_rtprop_durable_stats[];

@@ -5,10 +5,13 @@
  * One worker of all, by a lease of the inner engine, looks after them: once the
  * inner engine has nothing (a document that would be there is not), all are put
  * on its schedule, those of the near future again from time to time, and those
- * that should be done by now.
+ * that should be done by now.  With the inner engine away for long they are run
+ * from the database (ngx_rtprop_durable_jobs_away.c); when it is back all are
+ * put on its schedule.
  */
 
 #include "store/ngx_rtprop_durable_in.h"
+#include "store/ngx_rtprop_failover.h"
 
 
 #define NGX_RTPROP_DURABLE_TICK     1000   /* ms */
@@ -16,8 +19,6 @@
 #define NGX_RTPROP_DURABLE_EVERY    20000  /* ms; the near future, again */
 #define NGX_RTPROP_DURABLE_AHEAD    60000  /* ms; is that far */
 #define NGX_RTPROP_DURABLE_LATE     15000  /* ms; then it was forgotten */
-#define NGX_RTPROP_DURABLE_JOBS     1000   /* of one query */
-#define NGX_RTPROP_DURABLE_QUERIES  16
 
 
 typedef struct {
@@ -65,6 +66,12 @@ ngx_rtprop_durable_schedule(ngx_rtprop_engine_t *e, ngx_rtprop_schedule_t *op)
 
     d = e->data;
     job = ngx_rtprop_durable_job(d->conf, &op->key);
+
+    if (job && job->due && ngx_rtprop_failover_active(d)) {
+        op->op.rc = NGX_OK;     /* the database tells when it is due */
+        op->op.done(&op->op);
+        return;
+    }
 
     if (job == NULL || job->due) {
         d->inner->schedule(d->inner, op);
@@ -121,8 +128,9 @@ ngx_rtprop_durable_scheduled(ngx_rtprop_work_t *work)
     op = s->op;
     inner = s->d->inner;
 
-    if (work->rc != NGX_OK) {
-        op->op.rc = (work->rc == NGX_BUSY) ? NGX_BUSY : NGX_ERROR;
+    if (work->rc != NGX_OK || ngx_rtprop_failover_active(s->d)) {
+        op->op.rc = (work->rc == NGX_OK || work->rc == NGX_BUSY) ? work->rc
+                                                                 : NGX_ERROR;
         op->op.done(&op->op);
         return;
     }
@@ -171,7 +179,9 @@ ngx_rtprop_durable_schedule_done(ngx_rtprop_engine_t *e, ngx_str_t *key,
         }
     }
 
-    d->inner->schedule_done(d->inner, key, fence);
+    if (!ngx_rtprop_jobs_away_done(d, key, fence)) {
+        d->inner->schedule_done(d->inner, key, fence);
+    }
 }
 
 
@@ -264,7 +274,7 @@ ngx_rtprop_durable_armed(ngx_rtprop_op_t *op)
 
     d = a->d;
 
-    if (op->rc == NGX_DECLINED) {
+    if (op->rc == NGX_DECLINED || (op->rc == NGX_OK && d->rearm)) {
         ngx_rtprop_durable_due(a, 1);
         return;
     }
@@ -284,15 +294,12 @@ ngx_rtprop_durable_armed(ngx_rtprop_op_t *op)
 static void
 ngx_rtprop_durable_due(ngx_rtprop_durable_arming_t *a, ngx_uint_t all)
 {
-    int64_t                     now;
-    ngx_uint_t                  i, k, n;
-    ngx_rtprop_query_t         *query;
-    ngx_rtprop_durable_t       *d;
-    ngx_rtprop_durable_job_t  **job;
+    int64_t                now;
+    ngx_uint_t             k, n;
+    ngx_rtprop_durable_t  *d;
 
     d = a->d;
     now = ngx_rtprop_now();
-    job = d->conf->jobs.elts;
     n = 0;
 
     a->params[0][0].number = all ? INT64_MIN
@@ -304,19 +311,8 @@ ngx_rtprop_durable_due(ngx_rtprop_durable_arming_t *a, ngx_uint_t all)
     for (k = 0; k < (all ? 1 : 2); k++) {
         a->params[k][2].number = NGX_RTPROP_DURABLE_JOBS;
 
-        a->statements[n].query = d->conf->job_due;
-        a->statements[n++].params = a->params[k];
-
-        for (i = 0; i < d->conf->jobs.nelts
-                    && i + 1 < NGX_RTPROP_DURABLE_QUERIES; i++)
-        {
-            query = job[i]->due;
-
-            if (query) {
-                a->statements[n].query = query;
-                a->statements[n++].params = a->params[k];
-            }
-        }
+        n += ngx_rtprop_durable_due_queries(d, &a->statements[n],
+                                            a->params[k]);
     }
 
     a->armed.version = all;
@@ -326,6 +322,32 @@ ngx_rtprop_durable_due(ngx_rtprop_durable_arming_t *a, ngx_uint_t all)
     a->work.data = a;
 
     ngx_rtprop_store_do(d->store, &a->work);
+}
+
+
+ngx_uint_t
+ngx_rtprop_durable_due_queries(ngx_rtprop_durable_t *d,
+    ngx_rtprop_statement_t *statements, ngx_rtprop_param_t *params)
+{
+    ngx_uint_t                  i, n;
+    ngx_rtprop_durable_job_t  **job;
+
+    job = d->conf->jobs.elts;
+    n = 0;
+
+    statements[n].query = d->conf->job_due;
+    statements[n++].params = params;
+
+    for (i = 0; i < d->conf->jobs.nelts
+                && n < NGX_RTPROP_DURABLE_QUERIES; i++)
+    {
+        if (job[i]->due) {
+            statements[n].query = job[i]->due;
+            statements[n++].params = params;
+        }
+    }
+
+    return n;
 }
 
 
@@ -358,6 +380,8 @@ ngx_rtprop_durable_due_read(ngx_rtprop_work_t *work)
         ngx_rtprop_durable_arming_end(a);
         return;
     }
+
+    d->rearm = 0;
 
     /* put last: who dies before it leaves it to be done again */
 

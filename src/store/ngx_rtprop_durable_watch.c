@@ -18,6 +18,7 @@ typedef struct {
     ngx_rtprop_durable_t      *d;
     ngx_pool_t                *pool;
     ngx_uint_t                 waiting;
+    unsigned                   failed:1;   /* one could not be compared */
 } ngx_rtprop_durable_look_t;
 
 
@@ -80,23 +81,14 @@ ngx_rtprop_durable_looking(ngx_rtprop_work_t *work)
 {
     ngx_rtprop_durable_look_t *look = work->data;
 
-    ngx_uint_t             i, n;
-    ngx_rtprop_durable_t  *d;
+    ngx_uint_t  i, n;
 
-    d = look->d;
+    look->failed = (work->rc != NGX_OK);
     n = (work->rc == NGX_OK)
         ? ngx_rtprop_result_rows(look->statement.result) : 0;
 
     for (i = 0; i < n; i++) {
         ngx_rtprop_durable_compare(look, i);
-    }
-
-    if (work->rc == NGX_OK
-        && (d->looked == 0
-            || ngx_current_msec - d->looked >= NGX_RTPROP_DURABLE_LOOKED))
-    {
-        d->looked = ngx_current_msec;
-        ngx_rtprop_durable_looked(d);
     }
 
     ngx_rtprop_durable_look_end(look);
@@ -115,6 +107,7 @@ ngx_rtprop_durable_compare(ngx_rtprop_durable_look_t *look, ngx_uint_t row)
     c = ngx_pcalloc(look->pool, sizeof(ngx_rtprop_durable_compare_t));
 
     if (c == NULL) {
+        look->failed = 1;
         return;
     }
 
@@ -126,10 +119,13 @@ ngx_rtprop_durable_compare(ngx_rtprop_durable_look_t *look, ngx_uint_t row)
     c->history.channel.len = name.len;
     c->history.channel.data = ngx_pstrdup(look->pool, &name);
 
-    if (c->history.channel.data) {
-        look->waiting++;
-        inner->history(inner, &c->history);
+    if (c->history.channel.data == NULL) {
+        look->failed = 1;
+        return;
     }
+
+    look->waiting++;
+    inner->history(inner, &c->history);
 }
 
 
@@ -147,9 +143,11 @@ ngx_rtprop_durable_compared(ngx_rtprop_op_t *op)
 
     d = c->look->d;
 
-    if (op->rc == NGX_OK
-        && (c->history.epoch != d->epoch
-            || c->history.offset < c->position))
+    if (op->rc != NGX_OK) {
+        c->look->failed = 1;
+
+    } else if (c->history.epoch != d->epoch
+               || c->history.offset < c->position)
     {
         ngx_rtprop_durable_heal(d, &c->history.channel);
     }
@@ -158,13 +156,29 @@ ngx_rtprop_durable_compared(ngx_rtprop_op_t *op)
 }
 
 
+/* What could not be compared is still to be looked at by the next. */
+
 static void
 ngx_rtprop_durable_look_end(ngx_rtprop_durable_look_t *look)
 {
-    if (--look->waiting == 0) {
-        look->d->watching = 0;
-        ngx_rtprop_hub_free_pool(look->d->hub, look->pool);
+    ngx_rtprop_durable_t  *d;
+
+    if (--look->waiting) {
+        return;
     }
+
+    d = look->d;
+    d->watching = 0;
+
+    if (!look->failed
+        && (d->looked == 0
+            || ngx_current_msec - d->looked >= NGX_RTPROP_DURABLE_LOOKED))
+    {
+        d->looked = ngx_current_msec;
+        ngx_rtprop_durable_looked(d);
+    }
+
+    ngx_rtprop_hub_free_pool(d->hub, look->pool);
 }
 
 

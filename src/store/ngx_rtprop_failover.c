@@ -2,7 +2,8 @@
  * With the inner engine (Redis) away for long, instances exchange through the
  * database: who commits says so by NOTIFY, who listens reads what was
  * committed.  Reliable events only: volatile ones and presence are the inner
- * engine's.
+ * engine's.  Others may still reach Redis, and say nothing here: so the
+ * channels that changed lately are looked at, too.
  *
  * Whoever joins meanwhile is counted here; the inner engine learns of it when
  * it is back.  Then all channels are read again, and compared with the
@@ -13,6 +14,8 @@
 
 
 #define NGX_RTPROP_FAILOVER_TICK     250       /* ms */
+#define NGX_RTPROP_FAILOVER_LOOK     1000      /* ms */
+#define NGX_RTPROP_FAILOVER_LOOKED   1000      /* channels at a time */
 #define NGX_RTPROP_FAILOVER_CHANNEL  "rtprop_event"
 
 
@@ -31,6 +34,11 @@ struct ngx_rtprop_failover_s {
     ngx_event_t                tick;
     ngx_msec_t                 since;      /* when it went away */
 
+    ngx_msec_t                 looked;     /* at what changed */
+    ngx_rtprop_work_t          work;
+    ngx_rtprop_statement_t     statement;
+    ngx_rtprop_param_t         params[2];
+
     ngx_rbtree_t               joins;      /* ngx_rtprop_failover_join_t */
     ngx_rbtree_node_t          sentinel;
     ngx_queue_t                queue;
@@ -38,6 +46,7 @@ struct ngx_rtprop_failover_s {
     unsigned                   away:1;
     unsigned                   active:1;
     unsigned                   listens:1;
+    unsigned                   looking:1;
 };
 
 
@@ -50,6 +59,8 @@ typedef struct {
 
 static void ngx_rtprop_failover_tick(ngx_event_t *ev);
 static void ngx_rtprop_failover_begin(ngx_rtprop_failover_t *f);
+static void ngx_rtprop_failover_look(ngx_rtprop_failover_t *f);
+static void ngx_rtprop_failover_saw(ngx_rtprop_work_t *work);
 static void ngx_rtprop_failover_end(ngx_rtprop_failover_t *f);
 static void ngx_rtprop_failover_rejoin_all(ngx_rtprop_failover_t *f);
 static void ngx_rtprop_failover_rejoin(ngx_rtprop_durable_t *d,
@@ -179,6 +190,12 @@ ngx_rtprop_failover_tick(ngx_event_t *ev)
     {
         ngx_rtprop_failover_begin(f);
     }
+
+    if (f->active && !f->looking
+        && ngx_current_msec - f->looked >= NGX_RTPROP_FAILOVER_LOOK)
+    {
+        ngx_rtprop_failover_look(f);
+    }
 }
 
 
@@ -224,11 +241,58 @@ ngx_rtprop_failover_end(ngx_rtprop_failover_t *f)
 
     ngx_rtprop_stat_bump(d->worker, &ngx_rtprop_failover_stats[0], -1);
 
+    d->rearm = 1;
+
     /* what was committed meanwhile is told to the inner engine, then heard */
 
     ngx_rtprop_durable_watch(d, 1);
 
     d->engine.handler->lost(d->hub);
+}
+
+
+static void
+ngx_rtprop_failover_look(ngx_rtprop_failover_t *f)
+{
+    ngx_memzero(&f->work, sizeof(ngx_rtprop_work_t));
+
+    f->params[0] = ngx_rtprop_param_number(0);
+    f->params[1] = ngx_rtprop_param_number(NGX_RTPROP_FAILOVER_LOOKED);
+    f->statement.query = f->d->conf->changed;
+    f->statement.params = f->params;
+    f->work.statements = &f->statement;
+    f->work.n = 1;
+    f->work.done = ngx_rtprop_failover_saw;
+    f->work.data = f;
+
+    f->looked = ngx_current_msec;
+    f->looking = 1;
+
+    ngx_rtprop_store_do(f->d->store, &f->work);
+}
+
+
+static void
+ngx_rtprop_failover_saw(ngx_rtprop_work_t *work)
+{
+    ngx_rtprop_failover_t *f = work->data;
+
+    ngx_str_t              name;
+    ngx_uint_t             i, n;
+    ngx_rtprop_durable_t  *d;
+
+    d = f->d;
+    f->looking = 0;
+
+    n = (work->rc == NGX_OK && f->active && d->epoch)
+        ? ngx_rtprop_result_rows(f->statement.result) : 0;
+
+    for (i = 0; i < n; i++) {
+        name = ngx_rtprop_result_text(f->statement.result, i, 0);
+
+        d->engine.handler->behind(d->hub, &name, d->epoch,
+                       ngx_rtprop_result_number(f->statement.result, i, 1));
+    }
 }
 
 
@@ -312,8 +376,11 @@ ngx_rtprop_failover_rejoined(ngx_rtprop_op_t *op)
     history = (ngx_rtprop_history_t *) op;
 
     if (op->rc == NGX_OK) {
+
+        /* what was committed until it was subscribed is not in Redis yet */
+
         d->engine.handler->behind(d->hub, &history->channel, d->epoch,
-                                  history->offset);
+                                  NGX_RTPROP_DURABLE_MAX);
 
     } else {
         ngx_rtprop_failover_join(d, &history->channel);

@@ -7,7 +7,10 @@
 use strict;
 use warnings;
 
-use lib 't/lib';
+use Time::HiRes qw(time);
+
+use lib 't/lib', 't/auction';
+use Auction;
 use RTProp::Postgres;
 use RTProp::Redis;
 use RTProp::Test;
@@ -19,13 +22,16 @@ $pg->migrate;
 my $redis = RTProp::Redis->new;
 $redis->start;
 
+# workers of both, together
+use constant WORKERS => 5;
+
 my @nginx = map {
-    rtprop_nginx(workers => 1,
+    rtprop_nginx(workers => $_ ? 1 : 4,
         allow => [qr/Redis|PostgreSQL|engine away|will be told later|rtprop:/],
         prefix => "rtprop_engine redis;\n"
                   . 'rtprop_redis ' . $redis->url
                   . " timeout=500ms retry=200ms;\n"
-                  . "rtprop_redis_failover 500ms;\n"
+                  . "rtprop_redis_failover 1s;\n"
                   . 'rtprop_postgres "' . $pg->conninfo . '";');
 } 0, 1;
 
@@ -80,20 +86,54 @@ my $offset = hears($bob, 'one');
 is($offset, 1, 'is heard on the other instance');
 
 
+
+# What is to come: an auction's end, notifications.
+
+sub notify_at {
+    my ($title, $at) = @_;
+    return api(POST => '/api/broadcast/notification', { user_id => 'ann',
+        kind => 'custom', title => $title, deliver_at => iso($at) })
+        ->{json}{scheduled};
+}
+
+sub notified {
+    my ($title) = @_;
+    return $ann->wait_for('notification',
+                          sub { $_[0]{payload}{title} eq $title });
+}
+
+my $ends = now_ms() + 6000;
+auction('a1', ends_in => 6000, extend_window_ms => 0);
+
+for my $ws ($ann, $bob) {
+    $ws->send_json('auction:join', { auction_id => 'a1' });
+    ok($ws->wait_for('auction:state'), 'in an auction');
+}
+
+is(notify_at('due while Redis is away', $ends), 1, 'a notification to come');
+
+
 # ---------------------------------------------------------------- Redis goes
 
+my $away = time;
 $redis->kill;
+
+ok($nginx[0]->wait_until(sub { metric(0, 'rtprop_failover_active') }, 30),
+   'Redis away: they exchange through the database');
+cmp_ok(time - $away, '>=', 1, 'but not before the time that is said');
 
 ok($nginx[0]->wait_until(sub {
     !grep { health($_) !~ /away, exchange by database/ } 0, 1
-}, 30), 'Redis away: health says how they exchange');
+}, 30), 'health says so');
 like(health(0), qr/^\{"status":"degraded"/, 'and that it is degraded');
-is(metric(0, 'rtprop_failover_active'), 1, 'so does a metric');
+ok($nginx[0]->wait_until(sub {
+    metric(0, 'rtprop_failover_active') == 4
+}), 'so does a metric');
 
 ok($nginx[0]->wait_until(sub {
     $pg->sql("SELECT count(*) FROM pg_stat_activity"
-             . " WHERE query LIKE 'LISTEN \"rtprop_event%'") == 2
-}, 30), 'both listen');
+             . " WHERE query LIKE 'LISTEN \"rtprop_event%'") == WORKERS
+}, 30), 'all listen');
 
 ok(say($ann, 'two'), 'a message is acknowledged');
 is(hears($bob, 'two'), 2, 'and heard on the other instance');
@@ -107,6 +147,27 @@ is(($bob->wait_for('chat:news') // {})->{offset}, 4,
 cmp_ok(metric(0, 'rtprop_failover_events_total'), '>=', 1, 'counted');
 
 
+is(notify_at('scheduled while Redis is away', $ends + 500), 1,
+   'a notification is scheduled');
+is(notify_at('due when Redis is back', $ends + 3500), 1, 'and another one');
+
+for my $ws ($ann, $bob) {
+    my $ended = $ws->wait_for('auction:ended');
+    my $late = now_ms() - $ends;
+    ok($ended, 'an auction\'s end is heard');
+    cmp_ok($late, '<', 2000, 'in time');
+}
+
+ok(notified("$_ while Redis is away"), "a notification $_ meanwhile")
+    for 'due', 'scheduled';
+cmp_ok(metric(0, 'rtprop_durable_ran_total')
+       + metric(1, 'rtprop_durable_ran_total'), '>=', 3,
+       'that were run from the database');
+is($pg->sql('SELECT count(*) FROM rtprop.job'), 1, 'and are done');
+is($pg->sql("SELECT count(*) FROM rtprop.lease WHERE name = 'durable-jobs'"
+            . ' AND until > clock_timestamp()'), 1, 'by one worker');
+
+
 # ----------------------------------------------------------- Redis comes back
 
 $redis->start;
@@ -117,6 +178,8 @@ ok($nginx[0]->wait_until(sub {
 is(metric(0, 'rtprop_failover_active'), 0, 'by Redis again');
 
 $offset = 4;
+
+ok(notified('due when Redis is back'), 'what was scheduled meanwhile is done');
 
 ok(say($ann, 'four'), 'a message');
 is(hears($bob, 'four'), 5, 'is heard, the next in order');
