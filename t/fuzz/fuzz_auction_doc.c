@@ -9,6 +9,7 @@
 #include "base/rtprop_json_write.c"
 #include "base/rtprop_time.c"
 #include "features/auction/rtprop_auction.c"
+#include "features/auction/rtprop_auction_course.c"
 #include "features/auction/rtprop_auction_doc.c"
 #include "features/auction/rtprop_auction_json.c"
 #include "features/auction/rtprop_auction_state.c"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "src/features/auction/rtprop_auction.c"
+#include "src/features/auction/rtprop_auction_course.c"
 #include "src/features/auction/rtprop_auction_state.c"
 #include "src/features/auction/rtprop_auction_terms.c"
 #include "src/base/rtprop_json.c"

@@ -239,7 +239,7 @@ unsigned rtprop_auction_number(const rtprop_auction_t *a,
 /* Returns the user id behind a number, NULL for 0 and unknown numbers. */
 const char *rtprop_auction_user(const rtprop_auction_t *a, unsigned number);
 
-/* rtprop_auction.c: bidding and the clock */
+/* rtprop_auction.c: bidding, and what may be asked of a state */
 
 /*
  * Judges a bid made at "now" and, if it is accepted, makes the next state.
@@ -270,6 +270,31 @@ void rtprop_auction_bid(rtprop_auction_t *a, const rtprop_auction_offer_t *o,
  */
 void rtprop_auction_refuse(rtprop_auction_verdict_t *v,
     const rtprop_auction_t *a, rtprop_auction_code_e code);
+
+/* The newest bid's id as a number; 0: no bid, or its id is no number. */
+uint64_t rtprop_auction_last_id(const rtprop_auction_t *a);
+
+/* The least amount that the next bid must have. */
+int64_t rtprop_auction_minimum(const rtprop_auction_t *a);
+
+/* Whether it is ended or cancelled: nothing will happen to it any more. */
+int rtprop_auction_over(const rtprop_auction_t *a);
+
+/* The winner's number; 0 before the end, without bids, and when cancelled. */
+unsigned rtprop_auction_winner(const rtprop_auction_t *a);
+
+/*
+ * The interface knows no reserve price beside the starting price, so it is met
+ * by the first bid.
+ */
+int rtprop_auction_reserve_met(const rtprop_auction_t *a);
+
+/* The word of the interface for a status or a code; constants. */
+const char *rtprop_auction_status_word(rtprop_auction_status_e status);
+const char *rtprop_auction_code_word(rtprop_auction_code_e code);
+
+
+/* rtprop_auction_course.c: orders and the clock */
 
 /*
  * Carries out what an agent orders.
@@ -302,33 +327,11 @@ int64_t rtprop_auction_next_due(const rtprop_auction_t *a);
  */
 rtprop_auction_event_e rtprop_auction_tick(rtprop_auction_t *a, int64_t now);
 
-/* The newest bid's id as a number; 0: no bid, or its id is no number. */
-uint64_t rtprop_auction_last_id(const rtprop_auction_t *a);
-
-/* The least amount that the next bid must have. */
-int64_t rtprop_auction_minimum(const rtprop_auction_t *a);
-
 /*
  * Milliseconds on the auction's clock: to the end; while paused, what was left
  * then; 0 when it is over.
  */
 int64_t rtprop_auction_remaining(const rtprop_auction_t *a, int64_t now);
-
-/* Whether it is ended or cancelled: nothing will happen to it any more. */
-int rtprop_auction_over(const rtprop_auction_t *a);
-
-/* The winner's number; 0 before the end, without bids, and when cancelled. */
-unsigned rtprop_auction_winner(const rtprop_auction_t *a);
-
-/*
- * The interface knows no reserve price beside the starting price, so it is met
- * by the first bid.
- */
-int rtprop_auction_reserve_met(const rtprop_auction_t *a);
-
-/* The word of the interface for a status or a code; constants. */
-const char *rtprop_auction_status_word(rtprop_auction_status_e status);
-const char *rtprop_auction_code_word(rtprop_auction_code_e code);
 
 
 #endif /* _RTPROP_AUCTION_H_INCLUDED_ */
