@@ -156,9 +156,7 @@ ok($nginx->wait_until(sub { $pg->sql('SELECT count(*) FROM rtprop.job') == 0 }),
 
 # --------------------------------------------------------------- the audit
 
-ok($nginx->wait_until(sub {
-    $pg->sql('SELECT count(*) FROM rtprop.bid') == 4 }),
-   'every bid is written down');
+is($pg->sql('SELECT count(*) FROM rtprop.bid'), 4, 'every bid is written down');
 is($pg->sql('SELECT user_id, amount, accepted, code FROM rtprop.bid '
             . 'ORDER BY id'),
    "bea|1100|t|\nbea|1200|f|already_highest\ncid|1150|f|below_minimum\n"
@@ -170,6 +168,24 @@ like($pg->sql($_, may => 1), qr/is not allowed/, $_)
 
 is($pg->sql('SELECT count(*) FROM rtprop.bid'), 4, 'none has gone');
 is(metric('rtprop_auction_unaudited_total'), 0, 'none was left out');
+
+# a refusal that can't be written is not said
+
+$nginx->allow(qr/refused query auction_bid_refuse: /);
+
+auction('a2');
+my $dan = joined(dan => 'a2');
+$pg->sql('ALTER TABLE rtprop.bid ADD CONSTRAINT bid_full CHECK (accepted) NOT '
+         . 'VALID');
+is(codes($dan, a2 => 1050), 'unavailable', 'no judgement without its record');
+is(metric('rtprop_auction_unaudited_total'), 1, 'which is counted');
+is(codes($dan, a2 => 1100), 'accepted', 'accepted bids have their own');
+
+$pg->sql('ALTER TABLE rtprop.bid DROP CONSTRAINT bid_full');
+is(codes($dan, a2 => 1150), 'already_highest', 'a refusal is said');
+is($pg->sql("SELECT code FROM rtprop.bid WHERE amount = 1150 "
+            . "AND auction_id = 'a2'"), 'already_highest',
+   'when it is written down');
 
 
 # -------------------------------------------------- history behind the engine's

@@ -179,12 +179,24 @@ ngx_int_t ngx_rtprop_auction_store(ngx_conf_t *cf,
     ngx_rtprop_auction_conf_t *conf);
 
 /*
- * Writes down, where there is a database, that a bid was refused: the command,
- * the auction, its version on which it was judged (0: none), and why, which is
- * a constant.  Waits for nothing.
+ * Writes down in the database, which there must be, that a bid was refused: the
+ * command, the auction, its version on which it was judged (0: none), and why.
+ * Then answers with payload, whose reference is taken over; where the refusal
+ * could not be written, the answer is "unavailable".
  */
 void ngx_rtprop_auction_audit(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
-    uint64_t version, const char *code);
+    uint64_t version, rtprop_auction_code_e code, json_t *payload);
+
+/* The same where there is a database, as far as it can be; answers nothing. */
+void ngx_rtprop_auction_note(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
+    uint64_t version, rtprop_auction_code_e code);
+
+/* Answers, and counts, that a bid was refused; payload is taken over. */
+void ngx_rtprop_auction_bid_rejected(ngx_rtprop_cmd_t *cmd,
+    rtprop_auction_code_e code, json_t *payload);
+
+/* Answers that a bid can't be judged now, since nobody could write it down. */
+void ngx_rtprop_auction_bid_unaudited(ngx_rtprop_cmd_t *cmd, ngx_str_t *id);
 
 
 /* ------------------------------------------------------------ handlers --- */

@@ -361,10 +361,7 @@ ngx_rtprop_auction_bid_reject(ngx_rtprop_cmd_t *cmd,
 {
     json_t     *payload, *amount;
     ngx_str_t   id;
-
-    id = ngx_rtprop_auction_str(view->id);
-    ngx_rtprop_auction_audit(cmd, &id, view->version ? view->version - 1 : 0,
-                             rtprop_auction_code_word(v->code));
+    uint64_t    version;
 
     amount = rtprop_json_get(cmd->payload, "amount");
     payload = rtprop_auction_rejected_payload(view, v, amount);
@@ -373,9 +370,46 @@ ngx_rtprop_auction_bid_reject(ngx_rtprop_cmd_t *cmd,
         (void) json_object_update_missing(payload, extra);
     }
 
-    ngx_rtprop_auction_count(cmd->worker, v->code, 1);
+    id = ngx_rtprop_auction_str(view->id);
+    version = view->version ? view->version - 1 : 0;
+
+    if (v->code == RTPROP_AUCTION_UNAVAILABLE) {
+        ngx_rtprop_auction_note(cmd, &id, version, v->code);
+
+    } else if (cmd->worker->engine->durable) {
+        ngx_rtprop_auction_audit(cmd, &id, version, v->code, payload);
+        return;
+    }
+
+    ngx_rtprop_auction_bid_rejected(cmd, v->code, payload);
+}
+
+
+void
+ngx_rtprop_auction_bid_rejected(ngx_rtprop_cmd_t *cmd,
+    rtprop_auction_code_e code, json_t *payload)
+{
+    ngx_rtprop_auction_count(cmd->worker, code, 1);
 
     ngx_rtprop_answer(cmd, NGX_HTTP_OK, "auction:bid_rejected", payload, NULL);
+}
+
+
+void
+ngx_rtprop_auction_bid_unaudited(ngx_rtprop_cmd_t *cmd, ngx_str_t *id)
+{
+    json_t                    *amount;
+    rtprop_auction_view_t      view;
+    rtprop_auction_verdict_t   v;
+
+    ngx_memzero(&view, sizeof(rtprop_auction_view_t));
+    view.id = ngx_rtprop_auction_pure(id);
+
+    rtprop_auction_refuse(&v, NULL, RTPROP_AUCTION_UNAVAILABLE);
+    amount = rtprop_json_get(cmd->payload, "amount");
+
+    ngx_rtprop_auction_bid_rejected(cmd, v.code,
+                           rtprop_auction_rejected_payload(&view, &v, amount));
 }
 
 

@@ -169,7 +169,7 @@ static ngx_rtprop_stat_desc_t  ngx_rtprop_auction_stats[] = {
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
     { ngx_string("rtprop_auction_unaudited_total"),
-      ngx_string("Refused bids that could not be written to the database."),
+      ngx_string("Bids not judged of which the database has no record."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
     { ngx_null_string, ngx_null_string, NGX_RTPROP_STAT_COUNTER,

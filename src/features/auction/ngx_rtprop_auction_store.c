@@ -3,7 +3,7 @@
  *
  * An accepted bid is written with the auction.  Refused ones are written
  * beside, those of one turn of the loop, or of the time that the ones before
- * take, in one statement; nobody waits for them.
+ * take, in one statement; the refusal is said when it stands in the database.
  */
 
 #include "features/auction/ngx_rtprop_auction.h"
@@ -37,7 +37,9 @@ typedef struct {
     ngx_str_t                  auction;
     ngx_str_t                  user;
     ngx_str_t                  client_id;
-    const char                *code;
+    rtprop_auction_code_e      code;
+    ngx_rtprop_cmd_t          *cmd;        /* that waits; or NULL */
+    json_t                    *payload;    /* of its answer */
     u_char                     data[];
 } ngx_rtprop_auction_refused_t;
 
@@ -56,10 +58,15 @@ typedef struct {
 static ngx_int_t ngx_rtprop_auction_row(ngx_pool_t *pool,
     ngx_rtprop_result_t *result, ngx_uint_t row, ngx_str_t *id,
     ngx_rtprop_event_t *ev);
+static ngx_rtprop_auction_refused_t *ngx_rtprop_auction_refused(
+    ngx_rtprop_cmd_t *cmd, ngx_str_t *auction, uint64_t version,
+    rtprop_auction_code_e code);
 static void ngx_rtprop_auction_audit_flush(ngx_event_t *ev);
 static ngx_int_t ngx_rtprop_auction_audit_params(
     ngx_rtprop_auction_group_t *group);
 static void ngx_rtprop_auction_audited(ngx_rtprop_work_t *work);
+static void ngx_rtprop_auction_audit_end(ngx_rtprop_auction_conf_t *conf,
+    ngx_queue_t *bids, ngx_int_t rc);
 
 
 static const ngx_rtprop_durable_document_t  ngx_rtprop_auction_document = {
@@ -157,7 +164,39 @@ ngx_rtprop_auction_row(ngx_pool_t *pool, ngx_rtprop_result_t *result,
 
 void
 ngx_rtprop_auction_audit(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
-    uint64_t version, const char *code)
+    uint64_t version, rtprop_auction_code_e code, json_t *payload)
+{
+    ngx_rtprop_auction_refused_t  *bid;
+
+    bid = payload ? ngx_rtprop_auction_refused(cmd, auction, version, code)
+                  : NULL;
+
+    if (bid == NULL) {
+        json_decref(payload);
+        ngx_rtprop_auction_bid_unaudited(cmd, auction);
+        return;
+    }
+
+    bid->cmd = cmd;
+    bid->payload = payload;
+}
+
+
+void
+ngx_rtprop_auction_note(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
+    uint64_t version, rtprop_auction_code_e code)
+{
+    if (cmd->worker->engine->durable) {
+        (void) ngx_rtprop_auction_refused(cmd, auction, version, code);
+    }
+}
+
+
+/* It waits to be written from now on; NULL, and counted: there is no room. */
+
+static ngx_rtprop_auction_refused_t *
+ngx_rtprop_auction_refused(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
+    uint64_t version, rtprop_auction_code_e code)
 {
     u_char                        *p;
     json_t                        *amount;
@@ -168,11 +207,6 @@ ngx_rtprop_auction_audit(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
     ngx_rtprop_auction_refused_t  *bid;
 
     worker = cmd->worker;
-
-    if (!worker->engine->durable) {
-        return;
-    }
-
     conf = ngx_http_cycle_get_module_main_conf(worker->cycle,
                                                ngx_rtprop_auction_module);
 
@@ -192,7 +226,7 @@ ngx_rtprop_auction_audit(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
 
     if (bid == NULL) {
         ngx_rtprop_auction_count(worker, NGX_RTPROP_AUCTION_STAT_UNAUDITED, 1);
-        return;
+        return NULL;
     }
 
     amount = rtprop_json_get(cmd->payload, "amount");
@@ -202,6 +236,8 @@ ngx_rtprop_auction_audit(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
     bid->version = version;
     bid->time = ngx_rtprop_now();
     bid->code = code;
+    bid->cmd = NULL;
+    bid->payload = NULL;
 
     p = bid->data;
     bid->auction.len = auction->len;
@@ -228,6 +264,8 @@ ngx_rtprop_auction_audit(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
 
         ngx_post_event(&conf->audit, &ngx_posted_events);
     }
+
+    return bid;
 }
 
 
@@ -235,7 +273,7 @@ static void
 ngx_rtprop_auction_audit_flush(ngx_event_t *ev)
 {
     ngx_pool_t                  *pool;
-    ngx_queue_t                 *q;
+    ngx_queue_t                 *q, bids;
     ngx_rtprop_auction_conf_t   *conf;
     ngx_rtprop_auction_group_t  *group;
 
@@ -254,6 +292,10 @@ ngx_rtprop_auction_audit_flush(ngx_event_t *ev)
             ngx_rtprop_hub_free_pool(conf->worker->hub, pool);
         }
 
+        ngx_queue_init(&bids);
+        ngx_queue_add(&bids, &conf->refused);
+        ngx_queue_init(&conf->refused);
+        ngx_rtprop_auction_audit_end(conf, &bids, NGX_ERROR);
         return;
     }
 
@@ -335,8 +377,9 @@ ngx_rtprop_auction_audit_params(ngx_rtprop_auction_group_t *group)
         params[2].texts[i] = bid->user;
         params[3].numbers[i] = bid->amount;
         params[4].texts[i] = bid->client_id;
-        params[5].texts[i].data = (u_char *) bid->code;
-        params[5].texts[i].len = ngx_strlen(bid->code);
+        params[5].texts[i].data = (u_char *)
+                                  rtprop_auction_code_word(bid->code);
+        params[5].texts[i].len = ngx_strlen(params[5].texts[i].data);
         params[6].numbers[i] = bid->version;
         params[7].numbers[i] = bid->time;
         i++;
@@ -349,31 +392,53 @@ ngx_rtprop_auction_audit_params(ngx_rtprop_auction_group_t *group)
 static void
 ngx_rtprop_auction_audited(ngx_rtprop_work_t *work)
 {
-    ngx_queue_t                   *q;
-    ngx_rtprop_auction_conf_t     *conf;
-    ngx_rtprop_auction_group_t    *group;
-    ngx_rtprop_auction_refused_t  *bid;
+    ngx_rtprop_auction_conf_t   *conf;
+    ngx_rtprop_auction_group_t  *group;
 
     group = work->data;
     conf = group->conf;
     conf->auditing = 0;
-    conf->nrefused -= group->n;
 
-    if (work->rc != NGX_OK) {
-        ngx_rtprop_auction_count(conf->worker,
-                                 NGX_RTPROP_AUCTION_STAT_UNAUDITED, group->n);
-    }
-
-    while (!ngx_queue_empty(&group->bids)) {
-        q = ngx_queue_head(&group->bids);
-        ngx_queue_remove(q);
-        bid = ngx_queue_data(q, ngx_rtprop_auction_refused_t, queue);
-        ngx_free(bid);
-    }
+    ngx_rtprop_auction_audit_end(conf, &group->bids, work->rc);
 
     ngx_rtprop_hub_free_pool(conf->worker->hub, group->pool);
 
-    if (!ngx_queue_empty(&conf->refused)) {
+    if (!conf->auditing && !ngx_queue_empty(&conf->refused)) {
         ngx_post_event(&conf->audit, &ngx_posted_next_events);
+    }
+}
+
+
+/* An answer may bring its client's next bid, which waits in "refused". */
+
+static void
+ngx_rtprop_auction_audit_end(ngx_rtprop_auction_conf_t *conf,
+    ngx_queue_t *bids, ngx_int_t rc)
+{
+    ngx_queue_t                   *q;
+    ngx_rtprop_auction_refused_t  *bid;
+
+    while (!ngx_queue_empty(bids)) {
+        q = ngx_queue_head(bids);
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed when off */
+        ngx_queue_remove(q);
+        conf->nrefused--;
+
+        bid = ngx_queue_data(q, ngx_rtprop_auction_refused_t, queue);
+
+        if (rc != NGX_OK) {
+            ngx_rtprop_auction_count(conf->worker,
+                                     NGX_RTPROP_AUCTION_STAT_UNAUDITED, 1);
+        }
+
+        if (bid->cmd && rc == NGX_OK) {
+            ngx_rtprop_auction_bid_rejected(bid->cmd, bid->code, bid->payload);
+
+        } else if (bid->cmd) {
+            json_decref(bid->payload);
+            ngx_rtprop_auction_bid_unaudited(bid->cmd, &bid->auction);
+        }
+
+        ngx_free(bid);
     }
 }
