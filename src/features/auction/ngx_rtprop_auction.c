@@ -6,6 +6,15 @@
 #include "features/auction/rtprop_auction_doc.h"
 
 
+#define NGX_RTPROP_AUCTION_KEPT  262144    /* octets, of one document */
+
+
+static rtprop_auction_t *ngx_rtprop_auction_kept(
+    ngx_rtprop_auction_change_t *change, ngx_str_t *text);
+static ngx_rtprop_auction_conf_t *ngx_rtprop_auction_main_conf(
+    ngx_rtprop_auction_change_t *change);
+
+
 ngx_int_t
 ngx_rtprop_auction_change_init(ngx_rtprop_auction_change_t *change,
     ngx_rtprop_hub_t *hub, ngx_pool_t *pool, ngx_str_t *id)
@@ -53,6 +62,12 @@ ngx_rtprop_auction_open(ngx_rtprop_auction_change_t *change, ngx_str_t *text,
         return NULL;
     }
 
+    a = ngx_rtprop_auction_kept(change, text);
+
+    if (a) {
+        return a;
+    }
+
     a = rtprop_auction_parse((char *) text->data, text->len);
 
     if (a == NULL) {
@@ -62,6 +77,70 @@ ngx_rtprop_auction_open(ngx_rtprop_auction_change_t *change, ngx_str_t *text,
     }
 
     return a;
+}
+
+
+static rtprop_auction_t *
+ngx_rtprop_auction_kept(ngx_rtprop_auction_change_t *change, ngx_str_t *text)
+{
+    rtprop_auction_t           *a;
+    ngx_rtprop_auction_conf_t  *conf;
+
+    conf = ngx_rtprop_auction_main_conf(change);
+    a = conf->kept;
+
+    if (a == NULL || conf->kept_text.len != text->len
+        || ngx_memcmp(conf->kept_text.data, text->data, text->len) != 0)
+    {
+        return NULL;
+    }
+
+    conf->kept = NULL;
+
+    return a;
+}
+
+
+void
+ngx_rtprop_auction_keep(ngx_rtprop_auction_change_t *change, ngx_str_t *text,
+    rtprop_auction_t *a)
+{
+    u_char                     *p;
+    ngx_rtprop_auction_conf_t  *conf;
+
+    conf = ngx_rtprop_auction_main_conf(change);
+
+    rtprop_auction_destroy(conf->kept);
+    conf->kept = NULL;
+
+    if (conf->kept_size < text->len) {
+        p = (text->len <= NGX_RTPROP_AUCTION_KEPT)
+            ? ngx_alloc(2 * text->len, change->hub->worker->log) : NULL;
+
+        if (p == NULL) {
+            rtprop_auction_destroy(a);
+            return;
+        }
+
+        if (conf->kept_text.data) {
+            ngx_free(conf->kept_text.data);
+        }
+
+        conf->kept_text.data = p;
+        conf->kept_size = 2 * text->len;
+    }
+
+    ngx_memcpy(conf->kept_text.data, text->data, text->len);
+    conf->kept_text.len = text->len;
+    conf->kept = a;
+}
+
+
+static ngx_rtprop_auction_conf_t *
+ngx_rtprop_auction_main_conf(ngx_rtprop_auction_change_t *change)
+{
+    return ngx_http_cycle_get_module_main_conf(change->hub->worker->cycle,
+                                               ngx_rtprop_auction_module);
 }
 
 

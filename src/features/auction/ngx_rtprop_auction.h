@@ -59,6 +59,11 @@ typedef struct {
     ngx_uint_t                  nrefused;   /* with those under way */
     ngx_event_t                 audit;
     unsigned                    auditing:1;
+
+    /* see ngx_rtprop_auction_keep() */
+    rtprop_auction_t           *kept;       /* or NULL */
+    ngx_str_t                   kept_text;  /* that it was, or is, parsed of */
+    size_t                      kept_size;  /* there is room for */
 } ngx_rtprop_auction_conf_t;
 
 
@@ -98,6 +103,14 @@ ngx_int_t ngx_rtprop_auction_change_init(ngx_rtprop_auction_change_t *change,
 rtprop_auction_t *ngx_rtprop_auction_open(ngx_rtprop_auction_change_t *change,
     ngx_str_t *text, uint64_t version, int64_t now,
     rtprop_auction_view_t *view);
+
+/*
+ * Takes over an auction that was opened of text and has not been changed since:
+ * whoever opens the same text next gets it, so that a row of bids that are too
+ * low costs one reading of the document.
+ */
+void ngx_rtprop_auction_keep(ngx_rtprop_auction_change_t *change,
+    ngx_str_t *text, rtprop_auction_t *a);
 
 /*
  * Does what is due at view->now, with its events.  NGX_OK, NGX_ERROR: no

@@ -188,7 +188,14 @@ ngx_rtprop_auction_bid_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
         rc = ngx_rtprop_auction_write(&b->change, a);
     }
 
-    rtprop_auction_destroy(a);
+    if (b->verdict.code == RTPROP_AUCTION_BELOW_MINIMUM
+        || b->verdict.code == RTPROP_AUCTION_ALREADY_HIGHEST)
+    {
+        ngx_rtprop_auction_keep(&b->change, text, a);
+
+    } else {
+        rtprop_auction_destroy(a);
+    }
 
     return rc;
 }
