@@ -170,6 +170,35 @@ like($r->{why}, qr/does not compress/, 'and why');
 }
 
 
+# bidders at one auction
+
+$load->auction;
+$r = $load->run(@short, '--kind', 'auction', '--rate', 200, '--raise', 4);
+all_ok($r, 20, 'bids');
+cmp_ok($r->{bids}{accepted}, '>', 0, 'bids: some are accepted');
+cmp_ok($r->{bids}{refused}, '>', $r->{bids}{accepted}, 'bids: more are not');
+is($r->{bids}{unjudged}, 0, 'bids: all are judged');
+is_deeply([sort map { $_->{pid} } @{$r->{bids}{workers}}],
+          [sort $load->nginx->workers], 'bids: by each worker');
+cmp_ok($r->{bids}{spread_us}{p99}, '>', 0, 'bids: from first to last');
+
+is(system("$program --url ws://127.0.0.1:1/ --kind auction --rooms 2"
+          . ' 2>/dev/null') >> 8, 2, 'bids are made at one auction');
+
+{
+    my $cluster = Cluster->new($program, clients => 20, postgres => 1);
+
+    $cluster->auction;
+    $r = $cluster->run(@short, '--kind', 'auction', '--rate', 100, '--raise',
+                       4, '--drain', 30);
+    all_ok($r, 20, 'bids at two instances');
+    is($r->{bids}{unjudged}, 0, 'bids at two instances: all are judged');
+    is($cluster->postgres->sql('SELECT count(*) FROM rtprop.bid'), $r->{sent},
+       'and each is in the database');
+    $cluster->stop;
+}
+
+
 # two instances on a Redis that is killed
 
 {

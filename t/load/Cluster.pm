@@ -6,10 +6,10 @@ package Cluster;
 #   my $result = $cluster->run('--clients', 1000, …);
 #   $cluster->stop;
 #
-# Each instance is an nginx with one worker.  They share a port, over which the
-# kernel spreads the connections.  Options of new(): clients, main (as Load's),
-# embedded (true: instead, the embedded engine with two workers).  Redis' data
-# outlive a kill.
+# Each instance is an nginx.  They share a port, over which the kernel spreads
+# the connections.  Options of new(): clients, main (as Load's), workers (1, of
+# each), embedded (true: instead, the embedded engine with two workers),
+# postgres (true: a database, too, with fsync on).  Redis' data outlive a kill.
 
 use strict;
 use warnings;
@@ -21,6 +21,7 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 use Load;
 use RTProp::HTTP;
 use RTProp::Nginx;
+use RTProp::Postgres;
 use RTProp::Redis;
 
 
@@ -28,7 +29,7 @@ sub new {
     my ($class, $program, %opt) = @_;
     my $port = RTProp::Nginx::free_port();
     my %load = (clients => $opt{clients}, main => $opt{main} // '',
-                listen => $port);
+                workers => $opt{workers} // 1, listen => $port);
     my $self = bless { program => $program, port => $port }, $class;
 
     if ($opt{embedded}) {
@@ -41,21 +42,31 @@ sub new {
     $self->{redis} = RTProp::Redis->new(keep => 1,
                                         conf => 'appendfsync everysec')->start;
 
-    my $redis = 'rtprop_engine redis; rtprop_redis unix:'
-                . $self->{redis}->socket . ';';
-    $self->{loads} = [map { Load->new($program, %load, http => $redis) } 1, 2];
+    my $http = 'rtprop_engine redis; rtprop_redis unix:'
+               . $self->{redis}->socket . ';';
+
+    if ($opt{postgres}) {
+        my $pg = $self->{postgres} = RTProp::Postgres->new(fsync => 1);
+
+        $pg->start;
+        $pg->migrate;
+        $http .= 'rtprop_postgres "' . $pg->conninfo . '";';
+    }
+
+    $self->{loads} = [map { Load->new($program, %load, http => $http) } 1, 2];
 
     return $self;
 }
 
 
-sub redis { $_[0]{redis} }
+sub redis    { $_[0]{redis} }
+sub postgres { $_[0]{postgres} }
 sub nginx { map { $_->nginx } @{$_[0]{loads}} }
 
 
 sub stop {
     my ($self) = @_;
-    $_->stop for @{$self->{loads}}, grep { $_ } $self->{redis};
+    $_->stop for @{$self->{loads}}, grep { $_ } @$self{qw(postgres redis)};
 }
 
 
@@ -63,6 +74,9 @@ sub rooms {
     my ($self, $clients, $rooms) = @_;
     $self->{loads}[0]->rooms($clients, $rooms);
 }
+
+
+sub auction { $_[0]{loads}[0]->auction }
 
 
 # Everything that serves runs on one processor.
@@ -79,7 +93,7 @@ sub pin_redis {
 sub begin {
     my ($self, @args) = @_;
     my @pids = ((map { $_->master_pid } $self->nginx),
-                map { $_->pid } grep { $_ } $self->{redis});
+                map { $_->pid } grep { $_ } @$self{qw(postgres redis)});
 
     my $pid = open my $out, '-|', $self->{program}, '--json', '--url',
          "ws://127.0.0.1:$self->{port}/ws?u=u{i}",

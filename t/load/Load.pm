@@ -12,7 +12,8 @@ package Load;
 # connections over their workers).
 #
 # Each client is its own user ("u" and its number), rates are off.  rooms()
-# makes the conversations that "--kind chat" joins.
+# makes the conversations that "--kind chat" joins, auction() the auction load0
+# for "--kind auction".
 
 use strict;
 use warnings;
@@ -76,7 +77,9 @@ http {
             rtprop native;
             rtprop_user \$arg_u;
             rtprop_rate message off;
+            rtprop_rate bid off;
             rtprop_rate other off;
+            add_header X-Worker \$pid always;
             $location
         }
 
@@ -111,6 +114,20 @@ sub rooms {
         die "conversation load$room: $res->{status} $res->{body}\n"
             if $res->{status} !~ /^20[01]$/;
     }
+}
+
+
+sub auction {
+    my ($self) = @_;
+    my $http = RTProp::HTTP->new(port => $self->{nginx}->port);
+    my $now = int time * 1000;
+    my $res = $http->request(PUT => '/api/auctions/load0',
+        { starting_price => 1000, bid_increment => 100, property_id => 'p',
+          property_title => 'House', starts_at => $now - 1000,
+          ends_at => $now + 3_600_000 });
+
+    die "auction load0: $res->{status} $res->{body}\n"
+        if $res->{status} !~ /^20[01]$/;
 }
 
 

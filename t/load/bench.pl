@@ -5,12 +5,14 @@
 # tool on the second where there are two.  BENCH_SECONDS (2) is the length of
 # each measured run, BENCH_REPEATS (3) how many runs a median is of,
 # BENCH_CONNECTIONS (100,000) how many "growth" makes, a tenth of it how many
-# "reload" and "back" have at once.
+# "reload" and "back" have at once, BENCH_WORKERS (1) the workers of each
+# instance of "auction".
 
 use strict;
 use warnings;
 
-use List::Util qw(sum0);
+use POSIX ();
+use List::Util qw(max sum0);
 use Time::HiRes qw(time);
 
 use lib 't/load';
@@ -73,6 +75,7 @@ my @others = (
     ['workers4', \&workers4], ['cross', \&cross], ['growth', \&growth],
     ['reload', \&reload],
     ['cluster', \&cluster], ['back', \&back],
+    ['auction', \&auction],
 );
 
 my %known = map { $_->[0] => 1 } @scenarios, @others;
@@ -395,6 +398,93 @@ sub back {
              sprintf '%.2f', $r->{said_s});
         show('  all was heard', '', sprintf '%.2f', $r->{back_s});
     }
+}
+
+
+# One hot auction on two instances with Redis and a database that syncs: 200
+# bid 2,000 times a second, each twentieth bid a raise.  Nothing is pinned.
+
+sub auction {
+    my $workers = $ENV{BENCH_WORKERS} || 1;
+    my (@results, @wait, @ratio);
+
+    for (1 .. $repeats) {
+        my $r = hot_auction($workers);
+        my $median = $r->{latency_us}{p50} || 1;
+
+        push @results, $r;
+        push @wait, max(map { $_->{p50_us} } @{$r->{bids}{workers}});
+        push @ratio, max(map { $_->{p99_us} / $median }
+                         @{$r->{bids}{workers}});
+    }
+
+    my $of = sub {
+        my ($of) = @_;
+        return median(map { $of->($_) } @results);
+    };
+    my $unjudged = sum0(map { $_->{bids}{unjudged} + $_->{skipped} }
+                        @results);
+
+    show("200 bidders, two instances of $workers: judged",
+         $of->(sub { $_[0]{bids}{judged_per_s} }),
+         $of->(sub { $_[0]{sent} / (sum0(values %{$_[0]{cpu}}) || 1) }),
+         (map { my $p = $_; $of->(sub { $_[0]{latency_us}{$p} }) }
+          qw(p50 p99)), missed(@results) + $unjudged);
+
+    for my $part (qw(nginx PostgreSQL Redis)) {
+        show("  CPU us a bid, $part", '', sprintf '%.1f',
+             $of->(sub { 1e6 * $_[0]{cpu}{$part} / ($_[0]{sent} || 1) }));
+    }
+
+    show('  accepted', $of->(sub { $_[0]{bids}{accepted_per_s} }));
+    show('  slowest worker: p99 by all\'s median; median', '',
+         sprintf('%.2f', median(@ratio)), median(@wait));
+    show('  first to last who hears a bid', '', '',
+         (map { my $p = $_; $of->(sub { $_[0]{bids}{spread_us}{$p} }) }
+          qw(p50 p99)));
+}
+
+
+sub hot_auction {
+    my ($workers) = @_;
+    my $cluster = Cluster->new($program, clients => 200, postgres => 1,
+                               workers => $workers);
+
+    $cluster->auction;
+
+    my %pids = (nginx => [map { $_->workers } $cluster->nginx],
+                PostgreSQL => [$cluster->postgres->processes],
+                Redis => [$cluster->redis->pid]);
+    my %before = map { $_ => cpu_seconds(@{$pids{$_}}) } keys %pids;
+    my $r = $cluster->run('--label', 'auction', '--kind', 'auction',
+                          '--clients', 200, '--rate', 2000, '--settle', 1,
+                          '--warmup', 1, '--drain', 30, '--seconds', $seconds);
+
+    $r->{cpu}{$_} = cpu_seconds(@{$pids{$_}}) - $before{$_} for keys %pids;
+    $cluster->stop;
+
+    if ($r->{status}) {
+        print STDERR "auction: $r->{missing} missing, $r->{skipped} out of"
+                     . " turn, $r->{bids}{unjudged} not judged: $r->{why}\n";
+        $failed++;
+    }
+
+    return $r;
+}
+
+
+# User and system time of processes so far.
+
+sub cpu_seconds {
+    my $ticks = 0;
+
+    for my $pid (@_) {
+        my @stat = split ' ', RTProp::Nginx::slurp("/proc/$pid/stat")
+                              =~ s/^.*\) //sr;
+        $ticks += $stat[11] + $stat[12];
+    }
+
+    return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 

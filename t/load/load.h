@@ -25,6 +25,7 @@
 #define LOAD_MAX_HEADERS    8
 #define LOAD_MAX_PIDS       256
 #define LOAD_MAX_SERVERS    8
+#define LOAD_MAX_WORKERS    32
 #define LOAD_MAX_MESSAGE    65536
 #define LOAD_MAX_FRAME      (1024 * 1024)
 #define LOAD_WINDOW         64         /* most messages in flight */
@@ -49,7 +50,8 @@ enum {
     LOAD_IDLE = 0,
     LOAD_PUBLISH,
     LOAD_HEAR,
-    LOAD_ECHO
+    LOAD_ECHO,
+    LOAD_BID
 };
 
 
@@ -91,6 +93,7 @@ typedef struct {
     const char  **tokens;
     unsigned      ntokens;
     unsigned      hear;                /* messages that end the run */
+    unsigned      raise;               /* each how manieth bid is a raise */
     pid_t         pids[LOAD_MAX_SERVERS];      /* of the server */
     unsigned      npids;
 } load_options_t;
@@ -129,6 +132,29 @@ typedef struct {
 } load_flight_t;
 
 
+/* Of a server's worker process, by the header X-Worker of its handshakes. */
+
+typedef struct {
+    long          pid;                 /* 0: it does not say */
+    uint64_t      bids;
+    uint64_t      wait[LOAD_HIST_SIZE];
+} load_worker_t;
+
+
+/* What bidders were told in the measured time; of the one process. */
+
+typedef struct {
+    uint64_t      accepted;
+    uint64_t      refused;             /* judged, and not good enough */
+    uint64_t      unjudged;            /* refused for any other reason */
+    uint64_t      full;                /* accepted bids that all have heard */
+    uint64_t      wait[LOAD_HIST_SIZE];     /* due to answered */
+    uint64_t      spread[LOAD_HIST_SIZE];   /* first to last who hears it */
+    unsigned      nworkers;
+    load_worker_t worker[LOAD_MAX_WORKERS];
+} load_bids_t;
+
+
 typedef struct {
     int             phase;
     uint64_t        begun;                     /* the run, load_now() */
@@ -136,6 +162,7 @@ typedef struct {
     load_proc_t     proc[LOAD_MAX_PROCS];
     uint32_t       *room_ready;
     load_flight_t  *flight;
+    load_bids_t     bids;
 } load_shared_t;
 
 
@@ -153,6 +180,7 @@ typedef struct {
 
 typedef struct {
     load_proc_t     sum;
+    const load_bids_t  *bids;
     load_server_t   before;            /* no client yet */
     load_server_t   joined;
     load_server_t   start;             /* of the measured time */

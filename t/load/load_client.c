@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "load_auction.h"
 #include "load_client.h"
 #include "load_inflate.h"
 #include "load_io.h"
@@ -453,6 +454,10 @@ load_client_upgraded(load_ctx_t *x, load_client_t *c, const char *p,
     {
         load_client_fail(x, c, "the server does not compress");
         return 0;
+    }
+
+    if (x->auction) {
+        load_auction_worker(x, c, p, end - p);
     }
 
     c->state = LOAD_WELCOME;

@@ -27,6 +27,7 @@ typedef enum {
 
 
 typedef struct load_inflate_s  load_inflate_t;
+typedef struct load_auction_s  load_auction_t;
 
 
 typedef struct {
@@ -45,6 +46,7 @@ typedef struct {
     char                   epoch[17];  /* the room's channel */
     char                   channel[64];
     uint32_t              *next;       /* awaited number of each publisher */
+    struct load_bidder_s  *bidder;     /* or NULL */
 } load_client_t;
 
 
@@ -59,6 +61,7 @@ typedef struct {
     uint32_t               seed;
     struct ssl_ctx_st     *tls;        /* or NULL */
     load_inflate_t        *inflate;    /* or NULL */
+    load_auction_t        *auction;    /* or NULL */
     struct sockaddr_storage  address;
     socklen_t              address_len;
     load_client_t         *clients;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load_auction.h"
 #include "load_client.h"
 #include "load_inflate.h"
 #include "load_io.h"
@@ -99,7 +100,7 @@ load_ctx_create(const load_options_t *o, load_shared_t *sh, unsigned p)
 
     if (x->clients == NULL || x->hot == NULL || x->away == NULL || next == NULL
         || x->epoll == -1 || load_resolve(x) != 0 || load_io_create(x) != 0
-        || load_inflate_create(x) != 0)
+        || load_inflate_create(x) != 0 || load_auction_create(x) != 0)
     {
         return NULL;
     }
@@ -261,7 +262,12 @@ load_publish_due(load_ctx_t *x, load_plan_t *plan, uint64_t now)
             x->st->late = now - plan->publish;
         }
 
-        load_publish(x, &x->clients[plan->turn], 1, plan->publish);
+        if (x->auction) {
+            load_auction_bid(x, &x->clients[plan->turn], plan->publish);
+
+        } else {
+            load_publish(x, &x->clients[plan->turn], 1, plan->publish);
+        }
 
         plan->turn = (plan->turn + 1) % x->npublishers;
         plan->publish += plan->publish_step;
@@ -411,6 +417,7 @@ load_run(const load_options_t *o, load_shared_t *sh, unsigned p)
         load_phase(x, &plan);
 
         if (x->phase == LOAD_END) {
+            load_auction_end(x);
             return 0;
         }
 

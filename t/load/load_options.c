@@ -35,6 +35,7 @@ static const struct option  load_longopts[] = {
     { "ca",              required_argument, NULL, 'A' },
     { "resume",          no_argument,       NULL, 'q' },
     { "deflate",         no_argument,       NULL, 'z' },
+    { "raise",           required_argument, NULL, 'B' },
     { "idle",            no_argument,       NULL, 'i' },
     { "hear",            required_argument, NULL, 'E' },
     { "echo",            no_argument,       NULL, 'e' },
@@ -68,7 +69,9 @@ static const char  load_usage[] =
     "  --publishers N        one for each room\n"
     "  --processes N         as many as the limit of open files asks for\n"
     "  --kind chat|property|auction   join and message of this feature;\n"
-    "                        chat is the default, the others only join\n"
+    "                        chat is the default, property only joins\n"
+    "  --raise N             20; of an auction's bids each Nth, by chance, is\n"
+    "                        higher than all before, the others are too low\n"
     "  --join FRAME --joined TEXT     any other join, and what answers it\n"
     "  --welcome TEXT        awaited before the join (\"welcome\"), or empty\n"
     "  --message FRAME       with {mark}, which must come back as it is\n"
@@ -168,6 +171,7 @@ load_kind(load_options_t *o, const char *kind)
         o->join = "{\"type\":\"auction:join\",\"payload\":"
                   "{\"auction_id\":\"load{room}\"}}";
         o->joined = "auction:state";
+        o->mode = o->mode == LOAD_PUBLISH ? LOAD_BID : o->mode;
 
     } else {
         load_die("--kind takes chat, property or auction");
@@ -261,6 +265,7 @@ load_option(load_options_t *o, int c, const char *name, const char *arg)
     case 'J': o->joined = arg; break;
     case 'W': o->welcome = arg; break;
     case 'm': o->message = arg; break;
+    case 'B': o->raise = load_number(name, arg, 1, 1000000); break;
     case 'a': o->pad = load_number(name, arg, 0, 32768); break;
     case 'T': load_tokens(o, arg); break;
     case 'I': o->insecure = 1; break;
@@ -345,6 +350,25 @@ load_processes(load_options_t *o)
 }
 
 
+/* One process, so that what it sees has one clock and one table. */
+
+static void
+load_bidders(load_options_t *o)
+{
+    if (o->rooms > 1 || o->window || o->procs > 1 || o->resume) {
+        load_die("--kind auction takes --rate; neither --rooms nor --window, "
+                 "--processes, --resume");
+    }
+
+    if (o->rate * (o->warmup + o->seconds) > LOAD_MAX_TRACKED) {
+        load_die("--rate times --seconds is at most %d", LOAD_MAX_TRACKED);
+    }
+
+    o->publishers = o->clients;
+    o->procs = 1;
+}
+
+
 static void
 load_publishers(load_options_t *o)
 {
@@ -389,6 +413,11 @@ load_publishers(load_options_t *o)
         return;
     }
 
+    if (o->mode == LOAD_BID) {
+        load_bidders(o);
+        return;
+    }
+
     if (o->message == NULL || strstr(o->message, "{mark}") == NULL) {
         load_die("--message with {mark} is needed, or --idle");
     }
@@ -423,6 +452,7 @@ load_options_read(load_options_t *o, int argc, char **argv)
     o->drain = 3;
     o->cpu = -1;
     o->pad = 40;
+    o->raise = 20;
     load_kind(o, "chat");
 
     at = 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "load_auction.h"
 #include "load_client.h"
 #include "load_inflate.h"
 
@@ -113,7 +114,10 @@ load_client_text(load_ctx_t *x, load_client_t *c, const char *payload,
         load_client_place(c, payload, len);
     }
 
-    if (c->state == LOAD_READY || (c->state == LOAD_JOIN && c->back)) {
+    if (x->auction) {
+        load_auction_text(x, c, payload, len, now);
+
+    } else if (c->state == LOAD_READY || (c->state == LOAD_JOIN && c->back)) {
         last = payload + len;
         p = payload;
 

@@ -56,6 +56,76 @@ load_figures(const load_result_t *r, load_figures_t *f)
 }
 
 
+/* The worker whose bids wait longest by their median, and by their p99. */
+
+static double
+load_worst_worker(const load_bids_t *b, double q)
+{
+    double    us, worst;
+    unsigned  i;
+
+    for (i = 0, worst = 0; i < b->nworkers; i++) {
+        us = load_hist_at(b->worker[i].wait, q) / 1000;
+        worst = us > worst ? us : worst;
+    }
+
+    return worst;
+}
+
+
+static void
+load_json_bids(const load_options_t *o, const load_result_t *r)
+{
+    unsigned            i;
+    const load_bids_t  *b;
+
+    b = r->bids;
+
+    printf("\"bids\":{\"accepted\":%lu,\"refused\":%lu,\"unjudged\":%lu,"
+           "\"heard_by_all\":%lu,\"raise\":%u,\"judged_per_s\":%.1f,"
+           "\"accepted_per_s\":%.1f,\"spread_us\":{\"p50\":%.1f,"
+           "\"p99\":%.1f,\"max\":%.1f},\"workers\":[",
+           b->accepted, b->refused, b->unjudged, b->full, o->raise,
+           load_per(b->accepted + b->refused, r->time),
+           load_per(b->accepted, r->time), load_hist_at(b->spread, 0.5) / 1e3,
+           load_hist_at(b->spread, 0.99) / 1e3,
+           load_hist_at(b->spread, 1) / 1e3);
+
+    for (i = 0; i < b->nworkers; i++) {
+        printf("%s{\"pid\":%ld,\"bids\":%lu,\"p50_us\":%.1f,"
+               "\"p99_us\":%.1f,\"max_us\":%.1f}", i ? "," : "",
+               b->worker[i].pid, b->worker[i].bids,
+               load_hist_at(b->worker[i].wait, 0.5) / 1e3,
+               load_hist_at(b->worker[i].wait, 0.99) / 1e3,
+               load_hist_at(b->worker[i].wait, 1) / 1e3);
+    }
+
+    printf("]},");
+}
+
+
+static void
+load_table_bids(const load_result_t *r)
+{
+    const load_bids_t  *b;
+
+    b = r->bids;
+
+    printf("  bids         %.0f judged a second, %.1f of them accepted; "
+           "%lu not judged\n",
+           load_per(b->accepted + b->refused, r->time),
+           load_per(b->accepted, r->time), b->unjudged);
+    printf("  workers      %u; worst p50 %.0f us, p99 %.0f, most %.0f\n",
+           b->nworkers, load_worst_worker(b, 0.5), load_worst_worker(b, 0.99),
+           load_worst_worker(b, 1));
+    printf("  fairness     first to last who hears a bid: p50 %.0f us, "
+           "p99 %.0f, most %.0f\n",
+           load_hist_at(b->spread, 0.5) / 1e3,
+           load_hist_at(b->spread, 0.99) / 1e3,
+           load_hist_at(b->spread, 1) / 1e3);
+}
+
+
 static void
 load_json_text(const char *name, const char *text)
 {
@@ -112,6 +182,10 @@ load_json(const load_options_t *o, const load_result_t *r,
            "\"p999\":%.1f,\"max\":%.1f},\"end_s\":%.6f,",
            f->last[0], f->last[1], f->last[2], f->last[3], f->last[4], r->end);
 
+    if (o->mode == LOAD_BID) {
+        load_json_bids(o, r);
+    }
+
     printf("\"client_cpu_s\":%.3f,", r->client_cpu);
 
     printf("\"server\":{\"processes\":%u,\"connect_cpu_s\":%.3f,"
@@ -162,6 +236,10 @@ load_table(const load_options_t *o, const load_result_t *r,
                "behind its plan\n", r->client_cpu, r->time, s->late / 1e3);
     }
 
+    if (o->mode == LOAD_BID) {
+        load_table_bids(r);
+    }
+
     if (r->joined.processes == 0) {
         return;
     }
@@ -199,5 +277,6 @@ load_report(const load_options_t *o, const load_result_t *r)
 
     return s->ready == o->clients && s->closed == 0 && f.missing == 0
            && s->skipped == 0 && s->again == 0 && s->stray == 0
+           && r->bids->unjudged == 0
            ? 0 : 1;
 }

@@ -315,6 +315,7 @@ main(int argc, char **argv)
 
     load_sum(&o, sh, &r->sum);
     r->sum.expected += (uint64_t) o.clients * o.hear;
+    r->bids = &sh->bids;
 
     return load_report(&o, r);
 }
