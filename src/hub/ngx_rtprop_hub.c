@@ -123,10 +123,9 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     hub->retry.log = worker->log;
     hub->retry.cancelable = 1;
 
-    ngx_rtprop_hub_jobs_init(hub);
-
     if (ngx_array_init(&hub->dead, worker->pool, 64, sizeof(ngx_pool_t *))
         != NGX_OK
+        || ngx_rtprop_hub_jobs_init(hub) != NGX_OK
         || ngx_rtprop_hub_channels_init(hub) != NGX_OK
         || ngx_rtprop_hub_updates_init(hub) != NGX_OK
         || ngx_rtprop_hub_users_init(hub) != NGX_OK
@@ -172,6 +171,10 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
 void
 ngx_rtprop_hub_exit_worker(ngx_rtprop_worker_t *worker)
 {
+    if (worker->hub) {
+        ngx_rtprop_hub_jobs_exit(worker->hub);
+    }
+
     if (worker->engine && worker->engine->close) {
         worker->engine->close(worker->engine);
     }

@@ -20,6 +20,7 @@ typedef struct ngx_rtprop_channel_s  ngx_rtprop_channel_t;
 typedef struct ngx_rtprop_sub_s      ngx_rtprop_sub_t;
 typedef struct ngx_rtprop_resume_s   ngx_rtprop_resume_t;
 typedef struct ngx_rtprop_kind_s     ngx_rtprop_kind_t;
+typedef struct ngx_rtprop_hub_jobs_s ngx_rtprop_hub_jobs_t;
 
 
 /* The hub of a worker. */
@@ -43,9 +44,7 @@ struct ngx_rtprop_hub_s {
     ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
     ngx_event_t                 sweep;
     ngx_event_t                 retry;      /* of re-reads that failed */
-    ngx_queue_t                 unscheduled;    /* jobs the engine lacks */
-    ngx_uint_t                  nunscheduled;
-    ngx_event_t                 reschedule;
+    ngx_rtprop_hub_jobs_t      *jobs;       /* that the engine lacks */
 
     uint64_t                    id_time;    /* of the last id, ms/1024 */
     ngx_uint_t                  id_count;
@@ -393,7 +392,10 @@ void ngx_rtprop_hub_free_pool(ngx_rtprop_hub_t *hub, ngx_pool_t *pool);
 /*
  * Schedules without waiting; copies key and payload; due 0 cancels.  What the
  * engine could not take, being away, is tried again each second until it does,
- * or until the key is scheduled anew here.
+ * or until the key is scheduled anew here; a worker that leaves stays for it up
+ * to a minute.  4096 may wait; others are given up, and counted.
+ *
+ * job_done: nothing is done while the same key is being scheduled anew.
  */
 void ngx_rtprop_hub_schedule(ngx_rtprop_hub_t *hub, ngx_str_t *key,
     int64_t due, ngx_str_t *payload);

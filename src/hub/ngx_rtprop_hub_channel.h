@@ -66,7 +66,13 @@ void ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub);
 
 /* ------------------------------------------------- ngx_rtprop_hub_job.c --- */
 
-void ngx_rtprop_hub_jobs_init(ngx_rtprop_hub_t *hub);
+/* Registers counters; called by the hub's preconfiguration. */
+ngx_int_t ngx_rtprop_hub_jobs_preconfiguration(ngx_conf_t *cf);
+
+ngx_int_t ngx_rtprop_hub_jobs_init(ngx_rtprop_hub_t *hub);
+
+/* The worker ends: what still waits is given up, counted and told. */
+void ngx_rtprop_hub_jobs_exit(ngx_rtprop_hub_t *hub);
 
 
 /* ------------------------------------------------ ngx_rtprop_hub_user.c --- */

@@ -82,7 +82,8 @@ ngx_int_t
 ngx_rtprop_hub_preconfiguration(ngx_conf_t *cf)
 {
     if (ngx_rtprop_commands_add(cf, ngx_rtprop_hub_commands, NULL) != NGX_OK
-        || ngx_rtprop_event_types_add(cf, ngx_rtprop_hub_events) != NGX_OK)
+        || ngx_rtprop_event_types_add(cf, ngx_rtprop_hub_events) != NGX_OK
+        || ngx_rtprop_hub_jobs_preconfiguration(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }
