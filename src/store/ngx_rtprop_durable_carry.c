@@ -6,6 +6,10 @@
  * position is committed, too.  With the inner engine away nothing is told now;
  * it is, with the next event of the channel, or by whoever looks after the
  * channels.
+ *
+ * What the database does not have any more (it was purged, before all had
+ * heard it) is skipped, but not silently: the channel begins anew behind it,
+ * and who has heard what was ahead of it is told that he missed something.
  */
 
 #include "store/ngx_rtprop_durable_in.h"
@@ -28,11 +32,16 @@ typedef struct {
 
 
 static void ngx_rtprop_durable_carried(ngx_rtprop_op_t *op);
+static void ngx_rtprop_durable_carry_send(ngx_rtprop_durable_carry_t *carry);
 static void ngx_rtprop_durable_carry_gap(ngx_rtprop_durable_carry_t *carry);
 static void ngx_rtprop_durable_carry_filled(void *data, ngx_int_t rc);
+static ngx_int_t ngx_rtprop_durable_anew(ngx_rtprop_durable_t *d,
+    ngx_rtprop_publish_t *publish, ngx_uint_t at, ngx_str_t *channel,
+    uint64_t offset);
 static void ngx_rtprop_durable_gap_next(ngx_rtprop_durable_gap_t *gap,
     uint64_t after);
 static void ngx_rtprop_durable_gap_read(ngx_rtprop_durable_read_t *read);
+static void ngx_rtprop_durable_gap_none(ngx_rtprop_durable_gap_t *gap);
 static void ngx_rtprop_durable_gap_tell(ngx_rtprop_durable_gap_t *gap);
 static void ngx_rtprop_durable_gap_told(ngx_rtprop_op_t *op);
 static void ngx_rtprop_durable_gap_end(ngx_rtprop_durable_gap_t *gap,
@@ -45,14 +54,10 @@ static void ngx_rtprop_durable_healed(void *data, ngx_int_t rc);
 void
 ngx_rtprop_durable_carry(ngx_rtprop_durable_carry_t *carry)
 {
-    ngx_rtprop_engine_t  *inner;
-
     if (carry->n == 0) {
         carry->done(carry);
         return;
     }
-
-    inner = carry->d->inner;
 
     if (ngx_rtprop_failover_active(carry->d)) {
         ngx_rtprop_failover_tell(carry->d, carry->events, carry->n);
@@ -60,13 +65,24 @@ ngx_rtprop_durable_carry(ngx_rtprop_durable_carry_t *carry)
         return;
     }
 
-    carry->publish.op.done = ngx_rtprop_durable_carried;
-    carry->publish.op.data = carry;
     carry->publish.op.pool = carry->pool;
     carry->publish.events = carry->events;
     carry->publish.nevents = carry->n;
+
+    ngx_rtprop_durable_carry_send(carry);
+}
+
+
+static void
+ngx_rtprop_durable_carry_send(ngx_rtprop_durable_carry_t *carry)
+{
+    ngx_rtprop_engine_t  *inner;
+
+    carry->publish.op.done = ngx_rtprop_durable_carried;
+    carry->publish.op.data = carry;
     carry->publish.carried = 1;
 
+    inner = carry->d->inner;
     inner->publish(inner, &carry->publish);
 }
 
@@ -100,7 +116,7 @@ ngx_rtprop_durable_carry_gap(ngx_rtprop_durable_carry_t *carry)
     ngx_rtprop_event_t        *ev;
     ngx_rtprop_durable_gap_t  *gap;
 
-    ev = &carry->events[carry->publish.failed];
+    ev = &carry->publish.events[carry->publish.failed];
     gap = ngx_pcalloc(carry->pool, sizeof(ngx_rtprop_durable_gap_t));
 
     if (gap == NULL) {
@@ -119,17 +135,73 @@ ngx_rtprop_durable_carry_gap(ngx_rtprop_durable_carry_t *carry)
 }
 
 
+/* NGX_DECLINED: what is ahead of it is not to be had. */
+
 static void
 ngx_rtprop_durable_carry_filled(void *data, ngx_int_t rc)
 {
     ngx_rtprop_durable_carry_t *carry = data;
+
+    ngx_rtprop_event_t  *ev;
+
+    if (rc == NGX_DECLINED) {
+        ev = &carry->publish.events[carry->publish.failed];
+
+        rc = ngx_rtprop_durable_anew(carry->d, &carry->publish,
+                                     carry->publish.failed, &ev->channel,
+                                     ev->offset - 1);
+    }
 
     if (rc != NGX_OK) {
         carry->done(carry);
         return;
     }
 
-    ngx_rtprop_durable_carry(carry);
+    ngx_rtprop_durable_carry_send(carry);
+}
+
+
+/*
+ * Puts a position at that offset ahead of an event.  It is under an epoch of
+ * no other use, so that the channel takes it, and with the event behind it,
+ * in the same step, its own epoch again.
+ */
+
+static ngx_int_t
+ngx_rtprop_durable_anew(ngx_rtprop_durable_t *d, ngx_rtprop_publish_t *publish,
+    ngx_uint_t at, ngx_str_t *channel, uint64_t offset)
+{
+    ngx_uint_t           n;
+    ngx_rtprop_event_t  *events;
+
+    n = publish->nevents;
+    events = ngx_pcalloc(publish->op.pool,
+                         (n + 1) * sizeof(ngx_rtprop_event_t));
+
+    if (events == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, d->worker->log, 0,
+                  "rtprop: events of \"%V\" up to %uL are not in the database "
+                  "any more, the channel begins anew", channel, offset);
+
+    ngx_rtprop_durable_bump(d, NGX_RTPROP_DURABLE_ANEW, 1);
+
+    ngx_memcpy(events, publish->events, at * sizeof(ngx_rtprop_event_t));
+    ngx_memcpy(&events[at + 1], &publish->events[at],
+               (n - at) * sizeof(ngx_rtprop_event_t));
+
+    events[at].channel = *channel;
+    events[at].epoch = d->epoch ^ 2;
+    events[at].offset = offset;
+    events[at].time = ngx_rtprop_now();
+    events[at].flags = NGX_RTPROP_EV_POSITION;
+
+    publish->events = events;
+    publish->nevents = n + 1;
+
+    return NGX_OK;
 }
 
 
@@ -151,6 +223,7 @@ ngx_rtprop_durable_gap_next(ngx_rtprop_durable_gap_t *gap, uint64_t after)
     gap->read.after = after;
     gap->read.upto = gap->upto;
     gap->read.count = NGX_RTPROP_DURABLE_HEAL;
+    gap->read.place = (gap->upto == NGX_RTPROP_DURABLE_MAX);
     gap->read.done = ngx_rtprop_durable_gap_read;
     gap->read.data = gap;
 
@@ -158,9 +231,12 @@ ngx_rtprop_durable_gap_next(ngx_rtprop_durable_gap_t *gap, uint64_t after)
 }
 
 
+/* Those up to the next hole, which the next reading begins with. */
+
 static void
 ngx_rtprop_durable_gap_read(ngx_rtprop_durable_read_t *read)
 {
+    ngx_uint_t                 n;
     ngx_rtprop_durable_gap_t  *gap;
 
     gap = read->data;
@@ -170,18 +246,53 @@ ngx_rtprop_durable_gap_read(ngx_rtprop_durable_read_t *read)
         return;
     }
 
-    if (read->nevents == 0 && gap->upto == NGX_RTPROP_DURABLE_MAX) {
-        ngx_rtprop_durable_gap_end(gap, NGX_OK);
+    if (read->nevents == 0) {
+        ngx_rtprop_durable_gap_none(gap);
         return;
     }
 
-    if (read->nevents == 0 || read->events[0].offset != read->after + 1) {
-        ngx_log_error(NGX_LOG_ERR, gap->d->worker->log, 0,
-                      "rtprop: events of \"%V\" after %uL are not in the "
-                      "database any more", &gap->channel, read->after);
-        ngx_rtprop_durable_gap_end(gap, NGX_DECLINED);
+    for (n = 1; n < read->nevents; n++) {
+        if (read->events[n].offset != read->events[0].offset + n) {
+            break;
+        }
+    }
+
+    read->nevents = n;
+
+    ngx_rtprop_durable_gap_tell(gap);
+}
+
+
+/* Up to the place that was asked for, or the channel's; or all is told. */
+
+static void
+ngx_rtprop_durable_gap_none(ngx_rtprop_durable_gap_t *gap)
+{
+    ngx_rtprop_event_t         *ev;
+    ngx_rtprop_durable_read_t  *read;
+
+    read = &gap->read;
+
+    if (gap->upto != NGX_RTPROP_DURABLE_MAX || read->top <= read->after) {
+        ngx_rtprop_durable_gap_end(gap, read->place ? NGX_OK : NGX_DECLINED);
         return;
     }
+
+    ev = ngx_pcalloc(gap->pool, sizeof(ngx_rtprop_event_t));
+
+    if (ev == NULL) {
+        ngx_rtprop_durable_gap_end(gap, NGX_ERROR);
+        return;
+    }
+
+    ev->channel = gap->channel;
+    ev->epoch = gap->d->epoch;
+    ev->offset = read->top;
+    ev->time = ngx_rtprop_now();
+    ev->flags = NGX_RTPROP_EV_POSITION;
+
+    read->events = ev;
+    read->nevents = 1;
 
     ngx_rtprop_durable_gap_tell(gap);
 }
@@ -190,9 +301,11 @@ ngx_rtprop_durable_gap_read(ngx_rtprop_durable_read_t *read)
 static void
 ngx_rtprop_durable_gap_tell(ngx_rtprop_durable_gap_t *gap)
 {
+    ngx_rtprop_event_t   *first;
     ngx_rtprop_engine_t  *inner;
 
     inner = gap->d->inner;
+    first = gap->read.events;
 
     ngx_memzero(&gap->publish, sizeof(ngx_rtprop_publish_t));
 
@@ -202,6 +315,17 @@ ngx_rtprop_durable_gap_tell(ngx_rtprop_durable_gap_t *gap)
     gap->publish.events = gap->read.events;
     gap->publish.nevents = gap->read.nevents;
     gap->publish.carried = 1;
+
+    if (gap->upto
+        && (first->offset != gap->read.after + 1
+            || (first->flags & NGX_RTPROP_EV_POSITION))
+        && ngx_rtprop_durable_anew(gap->d, &gap->publish, 0, &gap->channel,
+                                   first->offset - 1)
+           != NGX_OK)
+    {
+        ngx_rtprop_durable_gap_end(gap, NGX_ERROR);
+        return;
+    }
 
     ngx_rtprop_durable_bump(gap->d, NGX_RTPROP_DURABLE_HEALED,
                             gap->read.nevents);

@@ -64,6 +64,10 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_durable_stats[] = {
       ngx_string("Jobs run from the database with the engine away."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_durable_anew_total"),
+      ngx_string("Channels begun anew since events were purged untold."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_null_string, ngx_null_string, 0, ngx_null_string, 0 }
 };
 

@@ -43,6 +43,7 @@ static void ngx_rtprop_durable_history_alone(ngx_rtprop_durable_reading_t *r);
 static void ngx_rtprop_durable_history_alone_done(
     ngx_rtprop_durable_read_t *read);
 static void ngx_rtprop_durable_history_more(ngx_rtprop_durable_read_t *read);
+static void ngx_rtprop_durable_history_trim(ngx_rtprop_durable_reading_t *r);
 static void ngx_rtprop_durable_history_done(ngx_rtprop_durable_reading_t *r,
     ngx_int_t rc);
 
@@ -341,6 +342,8 @@ ngx_rtprop_durable_history_more(ngx_rtprop_durable_read_t *read)
         op->first = read->events[0].offset;
     }
 
+    ngx_rtprop_durable_history_trim(r);
+
     /* with flags the others in between are not counted */
 
     if (ngx_rtprop_durable_history_claim(r)) {
@@ -402,6 +405,8 @@ ngx_rtprop_durable_history_alone_done(ngx_rtprop_durable_read_t *read)
     op->more = read->more;
     op->first = read->nevents ? read->events[0].offset : 0;
 
+    ngx_rtprop_durable_history_trim(r);
+
     op->recovered = ngx_rtprop_durable_history_claim(r)
                     && op->offset - r->since <= op->limit
                     && (op->flags || op->nevents == op->offset - r->since);
@@ -411,6 +416,32 @@ ngx_rtprop_durable_history_alone_done(ngx_rtprop_durable_read_t *read)
     }
 
     ngx_rtprop_durable_history_done(r, NGX_OK);
+}
+
+
+/*
+ * Who goes on from a place gets what lies ahead of the first hole: he finds it
+ * in front of him when he asks for more.
+ */
+
+static void
+ngx_rtprop_durable_history_trim(ngx_rtprop_durable_reading_t *r)
+{
+    ngx_uint_t             i;
+    ngx_rtprop_history_t  *op;
+
+    op = r->op;
+
+    if (op->tail || op->flags || !ngx_rtprop_durable_history_claim(r)) {
+        return;
+    }
+
+    for (i = 1; i < op->nevents; i++) {
+        if (op->events[i].offset != op->events[0].offset + i) {
+            op->nevents = i;
+            op->more = 1;
+        }
+    }
 }
 
 

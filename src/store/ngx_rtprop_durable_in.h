@@ -290,7 +290,8 @@ typedef enum {
     NGX_RTPROP_DURABLE_KNOWN,
     NGX_RTPROP_DURABLE_CONFLICTS,
     NGX_RTPROP_DURABLE_ARMED,
-    NGX_RTPROP_DURABLE_RAN
+    NGX_RTPROP_DURABLE_RAN,
+    NGX_RTPROP_DURABLE_ANEW
 } ngx_rtprop_durable_stat_e;
 
 extern ngx_rtprop_stat_desc_t  ngx_rtprop_durable_stats[];
