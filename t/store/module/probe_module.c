@@ -7,6 +7,7 @@
  *                                  "fail" is refused; answers the counts
  *   /get?id=7                      probe_get
  *   /run?query=probe_sleep&write=1&id=7     any query of one bigint
+ *   /again?id=7&write=1            probe_get, in done() once more: probe_late
  *   /types                         each type, out and back
  *   /status                        the status, what was heard, the pid
  *   /listen?channel=c
@@ -30,6 +31,7 @@ typedef struct {
     ngx_str_t                ids;        /* of those that are done */
     ngx_event_t              finish;
     unsigned                 single:1;
+    unsigned                 again:1;
     ngx_str_t                text;
 } probe_t;
 
@@ -49,6 +51,8 @@ static char *probe_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t probe_handler(ngx_http_request_t *r);
 static void probe_put(probe_t *p, int64_t id, ngx_str_t *value);
 static void probe_finish(ngx_event_t *ev);
+static void probe_work(probe_t *probe, ngx_rtprop_query_t *query,
+    probe_work_t *pw);
 
 
 static ngx_rtprop_query_t    *probe_query[8];
@@ -291,6 +295,12 @@ probe_done(ngx_rtprop_work_t *w)
 
     pw = w->data;
     probe = pw->probe;
+
+    if (probe->again) {
+        probe->again = 0;
+        probe_work(probe, probe_query[4], pw);
+        return;
+    }
 
     probe->retried += w->retried;
 
@@ -554,9 +564,13 @@ probe_handler(ngx_http_request_t *r)
     } else if (ngx_strncmp(r->uri.data, "/types", 6) == 0) {
         probe_types(probe);
 
-    } else if (ngx_strncmp(r->uri.data, "/get", 4) == 0) {
+    } else if (ngx_strncmp(r->uri.data, "/get", 4) == 0
+               || ngx_strncmp(r->uri.data, "/again", 6) == 0)
+    {
         probe_work_t  *pw = ngx_pcalloc(r->pool, sizeof(probe_work_t));
 
+        probe->again = (r->uri.data[1] == 'a');
+        pw->work.write = probe_number(r, "write", 0);
         pw->params[0] = ngx_rtprop_param_number(probe_number(r, "id", 0));
         probe_work(probe, probe_query[1], pw);
 
