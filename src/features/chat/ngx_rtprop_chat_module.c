@@ -79,12 +79,14 @@ static ngx_rtprop_command_t  ngx_rtprop_chat_commands[] = {
       .aliases = ngx_string("join_conversation"),
       .rate = NGX_RTPROP_RATE_OTHER,
       .fields = ngx_rtprop_chat_join_fields,
-      .handler = ngx_rtprop_chat_join },
+      .handler = ngx_rtprop_chat_join,
+      .flat = 1 },
 
     { .name = ngx_string("chat:leave"),
       .rate = NGX_RTPROP_RATE_OTHER,
       .fields = ngx_rtprop_chat_id_fields,
-      .handler = ngx_rtprop_chat_leave },
+      .handler = ngx_rtprop_chat_leave,
+      .flat = 1 },
 
     { .name = ngx_string("chat:send_message"),
       .aliases = ngx_string("send_message"),
@@ -111,7 +113,8 @@ static ngx_rtprop_command_t  ngx_rtprop_chat_commands[] = {
     { .name = ngx_string("chat:history"),
       .rate = NGX_RTPROP_RATE_OTHER,
       .fields = ngx_rtprop_chat_history_fields,
-      .handler = ngx_rtprop_chat_history },
+      .handler = ngx_rtprop_chat_history,
+      .flat = 1 },
 
     { .name = ngx_null_string }
 };

@@ -47,23 +47,27 @@ static ngx_rtprop_command_t  ngx_rtprop_property_commands[] = {
       .aliases = ngx_string("join_property_view"),
       .rate = NGX_RTPROP_RATE_OTHER,
       .fields = ngx_rtprop_property_id_fields,
-      .handler = ngx_rtprop_property_view },
+      .handler = ngx_rtprop_property_view,
+      .flat = 1 },
 
     { .name = ngx_string("property:leave"),
       .aliases = ngx_string("leave_property_view"),
       .rate = NGX_RTPROP_RATE_OTHER,
       .fields = ngx_rtprop_property_id_fields,
-      .handler = ngx_rtprop_property_leave },
+      .handler = ngx_rtprop_property_leave,
+      .flat = 1 },
 
     { .name = ngx_string("property:subscribe"),
       .rate = NGX_RTPROP_RATE_OTHER,
       .fields = ngx_rtprop_property_id_fields,
-      .handler = ngx_rtprop_property_watch },
+      .handler = ngx_rtprop_property_watch,
+      .flat = 1 },
 
     { .name = ngx_string("property:unsubscribe"),
       .rate = NGX_RTPROP_RATE_OTHER,
       .fields = ngx_rtprop_property_id_fields,
-      .handler = ngx_rtprop_property_unwatch },
+      .handler = ngx_rtprop_property_unwatch,
+      .flat = 1 },
 
     { .name = ngx_null_string }
 };
