@@ -88,7 +88,7 @@ ngx_rtprop_hub_preconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_rtprop_hub_deliver_preconfiguration(cf);
+    return ngx_rtprop_hub_stat_preconfiguration(cf);
 }
 
 

@@ -22,13 +22,21 @@ typedef struct {
 } ngx_rtprop_hub_batch_t;
 
 
+/* A channel's events of one batch, summed up. */
+
+typedef struct {
+    uint64_t                     first;     /* offsets; 0: none has one */
+    uint64_t                     last;
+    ngx_uint_t                   n;
+    ngx_uint_t                   plain;     /* all of them */
+    ngx_uint_t                   receipt;   /* one of them */
+} ngx_rtprop_hub_run_t;
+
+
 static void ngx_rtprop_hub_batch(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_event_t *events, ngx_uint_t n);
 static void ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_event_t *ev);
-static ngx_int_t ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub,
-    ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
-static void ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b,
     ngx_rtprop_channel_t *ch);
 static ngx_rtprop_frame_t *ngx_rtprop_hub_joined_frame(
@@ -42,35 +50,6 @@ static ngx_rtprop_frame_t *ngx_rtprop_hub_item_frame(ngx_rtprop_hub_t *hub,
 static ngx_uint_t ngx_rtprop_hub_concerns(ngx_rtprop_event_t *ev,
     ngx_rtprop_session_t *s, ngx_uint_t kinds);
 static void ngx_rtprop_hub_all(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *ev);
-
-
-ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[] = {
-
-    { ngx_string("rtprop_hub_events_total"),
-      ngx_string("Events that reached this instance's workers for delivery."),
-      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
-
-    { ngx_string("rtprop_hub_deliveries_total"),
-      ngx_string("Events handed to sessions."),
-      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
-
-    { ngx_string("rtprop_hub_rereads_total"),
-      ngx_string("Times a worker had to read missed events again."),
-      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
-
-    { ngx_string("rtprop_hub_latency_seconds"),
-      ngx_string("Time from the arrival of a message to its last delivery."),
-      NGX_RTPROP_STAT_HISTOGRAM, ngx_null_string, 0 },
-
-    { ngx_null_string, ngx_null_string, 0, ngx_null_string, 0 }
-};
-
-
-ngx_int_t
-ngx_rtprop_hub_deliver_preconfiguration(ngx_conf_t *cf)
-{
-    return ngx_rtprop_stat_add(cf, ngx_rtprop_hub_stats);
-}
 
 
 void
@@ -206,76 +185,6 @@ ngx_rtprop_hub_sort(ngx_rtprop_hub_batch_t *b, ngx_rtprop_event_t *ev)
 }
 
 
-/* Moves the channel's place on; NGX_DECLINED: had it, or must read first. */
-
-static ngx_int_t
-ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
-    ngx_rtprop_event_t *ev)
-{
-    if (ev->epoch != ch->epoch) {
-
-        if (ev->offset == 1 && (ch->kind == NULL || ch->offset == 0)) {
-            ngx_rtprop_hub_anew(ch);
-
-        } else if (ch->epoch) {
-            ngx_log_error(NGX_LOG_NOTICE, hub->worker->log, 0,
-                          "rtprop: channel \"%V\" began anew", &ev->channel);
-            ngx_rtprop_hub_give_up(ch);
-        }
-
-        ch->epoch = ev->epoch;
-        ch->offset = ev->offset;
-
-        return NGX_OK;
-    }
-
-    if (ev->offset <= ch->offset) {
-        return NGX_DECLINED;
-    }
-
-    if (ev->offset > ch->offset + 1 || ch->reading || ch->behind) {
-
-        /* what this batch holds already goes out first */
-
-        if (ch->first != -1) {
-            ch->since = ch->behind ? ngx_min(ch->since, ch->offset)
-                                   : ch->offset;
-            ch->behind = 1;
-
-        } else {
-            ngx_rtprop_hub_reread(hub, ch, ch->offset);
-        }
-
-        return NGX_DECLINED;
-    }
-
-    ch->offset = ev->offset;
-
-    return NGX_OK;
-}
-
-
-/*
- * A user's channel, which is not counted, may be forgotten by the engine.  Its
- * first event is the next one for all who had heard all.
- */
-
-static void
-ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch)
-{
-    ngx_queue_t       *q;
-    ngx_rtprop_sub_t  *sub;
-
-    for (q = ngx_queue_head(&ch->subs);
-         q != ngx_queue_sentinel(&ch->subs);
-         q = ngx_queue_next(q))
-    {
-        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-        sub->offset = 0;
-    }
-}
-
-
 void
 ngx_rtprop_hub_item_init(ngx_rtprop_hub_item_t *item, ngx_rtprop_event_t *ev)
 {
@@ -324,34 +233,69 @@ ngx_rtprop_hub_ahead(ngx_rtprop_channel_t *ch, ngx_queue_t *q)
 }
 
 
+/* Sums up the channel's events of this batch. */
+
+static inline void
+ngx_rtprop_hub_run(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch,
+    ngx_rtprop_hub_run_t *run)
+{
+    int32_t                 i;
+    ngx_rtprop_hub_item_t  *item;
+
+    run->first = 0;
+    run->last = 0;
+    run->n = 0;
+    run->plain = 1;
+    run->receipt = 0;
+
+    for (i = ch->first; i != -1; i = item->next) {
+        item = &b->items[i];
+        run->plain &= item->plain;
+        run->receipt |= item->receipt;
+        run->n++;
+
+        if (item->ev->offset) {
+            run->first = run->first ? run->first : item->ev->offset;
+            run->last = item->ev->offset;
+        }
+    }
+}
+
+
+/* Sends the joined frame, which the first receiver of its kind has made. */
+
+static inline void
+ngx_rtprop_hub_fan_out_joined(ngx_rtprop_hub_batch_t *b,
+    ngx_rtprop_sub_t *sub, ngx_rtprop_frame_t **joined)
+{
+    ngx_rtprop_frame_t    *f;
+    ngx_rtprop_session_t  *s;
+
+    s = sub->session;
+    f = joined[s->variant];
+
+    if (f == NULL) {
+        f = ngx_rtprop_hub_joined_frame(b, sub->channel, s->variant);
+        joined[s->variant] = f;
+    }
+
+    if (f) {
+        (void) s->transport->send(s, f);
+    }
+}
+
+
 static void
 ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch)
 {
-    int32_t                i;
-    uint64_t               first, last;
-    ngx_uint_t             n, plain, receipt;
+    ngx_uint_t             i;
     ngx_queue_t           *q;
     ngx_rtprop_sub_t      *sub;
-    ngx_rtprop_frame_t    *f, *joined[NGX_RTPROP_VARIANTS];
+    ngx_rtprop_frame_t    *joined[NGX_RTPROP_VARIANTS];
     ngx_rtprop_session_t  *s;
+    ngx_rtprop_hub_run_t   run;
 
-    first = 0;
-    last = 0;
-    n = 0;
-    plain = 1;
-    receipt = 0;
-
-    for (i = ch->first; i != -1; i = b->items[i].next) {
-        plain &= b->items[i].plain;
-        receipt |= b->items[i].receipt;
-        n++;
-
-        if (b->items[i].ev->offset) {
-            first = first ? first : b->items[i].ev->offset;
-            last = b->items[i].ev->offset;
-        }
-    }
-
+    ngx_rtprop_hub_run(b, ch, &run);
     ngx_memzero(joined, sizeof(joined));
 
     for (q = ngx_queue_head(&ch->subs);
@@ -367,27 +311,20 @@ ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch)
             continue;
         }
 
-        if (!plain || s->batch || (first && sub->offset >= first)) {
+        if (!run.plain || s->batch
+            || (run.first && sub->offset >= run.first))
+        {
             ngx_rtprop_hub_fan_out_to(b, sub);
 
         } else {
-            f = joined[s->variant];
+            ngx_rtprop_hub_fan_out_joined(b, sub, joined);
 
-            if (f == NULL) {
-                f = ngx_rtprop_hub_joined_frame(b, ch, s->variant);
-                joined[s->variant] = f;
-            }
-
-            if (f) {
-                (void) s->transport->send(s, f);
-            }
-
-            if (last) {
-                sub->offset = last;
+            if (run.last) {
+                sub->offset = run.last;
             }
         }
 
-        if (receipt) {
+        if (run.receipt) {
             ngx_rtprop_hub_receipt(b->hub, b->items, ch->first, sub);
         }
     }
@@ -399,7 +336,7 @@ ngx_rtprop_hub_fan_out(ngx_rtprop_hub_batch_t *b, ngx_rtprop_channel_t *ch)
     }
 
     ngx_rtprop_stat_bump(b->hub->worker, ngx_rtprop_hub_stat_deliveries,
-                         (int64_t) n * ch->nsubs);
+                         (int64_t) run.n * ch->nsubs);
 }
 
 

@@ -34,7 +34,7 @@ extern ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[];
 
 
 /* Registers counters; called by the hub's preconfiguration. */
-ngx_int_t ngx_rtprop_hub_deliver_preconfiguration(ngx_conf_t *cf);
+ngx_int_t ngx_rtprop_hub_stat_preconfiguration(ngx_conf_t *cf);
 
 /* The engine's handler, see ngx_rtprop_engine_handler_t. */
 void ngx_rtprop_hub_deliver(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *events,
@@ -42,6 +42,13 @@ void ngx_rtprop_hub_deliver(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *events,
 void ngx_rtprop_hub_lost(ngx_rtprop_hub_t *hub);
 void ngx_rtprop_hub_behind(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
     uint64_t epoch, uint64_t offset);
+
+/*
+ * An event that has an offset: moves the channel's place on.  NGX_DECLINED: the
+ * channel had it, or must be read again first, which is seen to.
+ */
+ngx_int_t ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
 
 /* Re-reads that failed, since the engine was away, are tried again. */
 void ngx_rtprop_hub_retry(ngx_event_t *ev);

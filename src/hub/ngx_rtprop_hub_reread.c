@@ -1,7 +1,8 @@
 /*
- * Reading once more: what a gap, an overrun or an engine that was away has left
- * out is fetched from history, and where that is impossible, nobody is left to
- * believe that he has heard all.
+ * A channel's place: the event that comes next, and reading once more.  What a
+ * gap, an overrun or an engine that was away has left out is fetched from
+ * history, and where that is impossible, nobody is left to believe that he has
+ * heard all.
  */
 
 #include "hub/ngx_rtprop_hub.h"
@@ -22,6 +23,7 @@ typedef struct {
 } ngx_rtprop_hub_reread_t;
 
 
+static void ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_reread_late(ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_reread_later(ngx_rtprop_hub_t *hub,
@@ -30,6 +32,74 @@ static ngx_uint_t ngx_rtprop_hub_reread_anew(ngx_rtprop_hub_reread_t *r,
     ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, ngx_rtprop_event_t *ev);
+
+
+ngx_int_t
+ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    ngx_rtprop_event_t *ev)
+{
+    if (ev->epoch != ch->epoch) {
+
+        if (ev->offset == 1 && (ch->kind == NULL || ch->offset == 0)) {
+            ngx_rtprop_hub_anew(ch);
+
+        } else if (ch->epoch) {
+            ngx_log_error(NGX_LOG_NOTICE, hub->worker->log, 0,
+                          "rtprop: channel \"%V\" began anew", &ev->channel);
+            ngx_rtprop_hub_give_up(ch);
+        }
+
+        ch->epoch = ev->epoch;
+        ch->offset = ev->offset;
+
+        return NGX_OK;
+    }
+
+    if (ev->offset <= ch->offset) {
+        return NGX_DECLINED;
+    }
+
+    if (ev->offset > ch->offset + 1 || ch->reading || ch->behind) {
+
+        /* what this batch holds already goes out first */
+
+        if (ch->first != -1) {
+            ch->since = ch->behind ? ngx_min(ch->since, ch->offset)
+                                   : ch->offset;
+            ch->behind = 1;
+
+        } else {
+            ngx_rtprop_hub_reread(hub, ch, ch->offset);
+        }
+
+        return NGX_DECLINED;
+    }
+
+    ch->offset = ev->offset;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A user's channel, which is not counted, may be forgotten by the engine.  Its
+ * first event is the next one for all who had heard all.
+ */
+
+static void
+ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch)
+{
+    ngx_queue_t       *q;
+    ngx_rtprop_sub_t  *sub;
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+        sub->offset = 0;
+    }
+}
 
 
 /* The ring was overrun or the engine was away: every channel may lack some. */
