@@ -209,6 +209,16 @@ void ngx_rtprop_pg_lose(ngx_rtprop_pg_t *pg, const char *status,
 /* Drops it for good. */
 void ngx_rtprop_pg_close(ngx_rtprop_pg_t *pg);
 
+/* Takes nginx's connection off the socket, which stays open: it is libpq's. */
+void ngx_rtprop_pg_detach(ngx_rtprop_pg_t *pg);
+
+/* pg_io: reads what arrived and hands it out; the connection may be lost. */
+void ngx_rtprop_pg_input(ngx_rtprop_pg_t *pg);
+
+/* Sends one statement of the setup, whose result is handed to step. */
+ngx_int_t ngx_rtprop_pg_ask(ngx_rtprop_pg_t *pg, const char *sql,
+    ngx_rtprop_pg_step_pt step);
+
 /* The segment's statements were put into the pipeline: ends it. */
 ngx_int_t ngx_rtprop_pg_sync(ngx_rtprop_pg_t *pg,
     ngx_rtprop_pg_segment_t *segment);
@@ -216,8 +226,14 @@ ngx_int_t ngx_rtprop_pg_sync(ngx_rtprop_pg_t *pg,
 /* Sends what libpq holds, and waits for what it cannot send. */
 void ngx_rtprop_pg_flush(ngx_rtprop_pg_t *pg);
 
-/* A message of PostgreSQL on one line without its end, into buf. */
+/* pg_message: a message on one line without its end, into buf. */
 ngx_str_t ngx_rtprop_pg_line(const char *message, u_char *buf, size_t size);
+
+/* Words for health: what the server says in English, else only that. */
+const char *ngx_rtprop_pg_reason(PGconn *db);
+
+/* Logs a notice; libpq's PQnoticeReceiver, data is the ngx_rtprop_pg_t. */
+void ngx_rtprop_pg_notice(void *data, const PGresult *res);
 
 /* pg_setup: the steps after connecting; the queries that are not usable. */
 void ngx_rtprop_pg_setup(ngx_rtprop_pg_t *pg);
@@ -229,10 +245,6 @@ ngx_int_t ngx_rtprop_pg_migrate(ngx_rtprop_pg_t *pg);
 /* A number of a result that came as text; 0 if it is none. */
 ngx_uint_t ngx_rtprop_pg_number(const PGresult *res, int row, int column);
 ngx_uint_t ngx_rtprop_pg_schema(void);
-
-/* Sends one statement of the setup, whose result is handed to step. */
-ngx_int_t ngx_rtprop_pg_ask(ngx_rtprop_pg_t *pg, const char *sql,
-    ngx_rtprop_pg_step_pt step);
 
 /* store_batch, store_read: send what waits, as far as it may be sent. */
 void ngx_rtprop_store_write(ngx_rtprop_store_t *store);
