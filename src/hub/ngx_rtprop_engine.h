@@ -138,7 +138,8 @@ typedef struct {
  * flags: only events that have all of these NGX_RTPROP_EV_*; before: with tail,
  * only those ahead of the event with this id, or, where it is not there, with
  * an id below it (0: any; not kept).  Neither has a bearing on recovered.
- * more: there are older ones that fit.
+ * more: there are older ones that fit.  partial: these are some of the newest,
+ * there may be others; where they are kept could not be read.
  *
  * subscribe: from now on this worker hears the channel, until it unsubscribes.
  * lazy: many subscribe to channels of which most stay empty ("user:{id}"); an
@@ -160,6 +161,7 @@ typedef struct {
     /* out */
     unsigned                   recovered:1;
     unsigned                   more:1;
+    unsigned                   partial:1;
     ngx_rtprop_event_t        *events;
     ngx_uint_t                 nevents;
     uint64_t                   offset;

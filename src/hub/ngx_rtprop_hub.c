@@ -478,6 +478,7 @@ ngx_rtprop_hub_ask(ngx_rtprop_hub_t *hub, const char *name,
     ngx_rtprop_fact_t  **fact;
 
     ask->answer = NULL;
+    ask->rc = NGX_OK;
     fact = hub->worker->conf->facts.elts;
 
     for (i = 0; i < hub->worker->conf->facts.nelts; i++) {

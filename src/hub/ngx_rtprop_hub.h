@@ -88,6 +88,7 @@ struct ngx_rtprop_sub_s {
     unsigned                    expelled:1; /* it ends as soon as it stands */
     unsigned                    counted:1;  /* as subscriber in the engine */
     unsigned                    late:1;     /* waits for the end of a re-read */
+    unsigned                    stands:1;   /* joined: left() is due */
 };
 
 
@@ -184,8 +185,8 @@ void ngx_rtprop_hub_assigned(ngx_rtprop_hub_t *hub, ngx_str_t *agent,
 
 /*
  * Facts: what one feature knows and another shows, since features never include
- * one another.  A handler sets ask->answer, if it knows one, and calls
- * ask->done(), once, now or later.
+ * one another.  A handler sets ask->answer, if it knows one, or ask->rc, if it
+ * could not look, and calls ask->done(), once, now or later.
  */
 
 typedef struct ngx_rtprop_ask_s  ngx_rtprop_ask_t;
@@ -196,6 +197,7 @@ struct ngx_rtprop_ask_s {
     void                      (*done)(ngx_rtprop_ask_t *ask);
     void                       *data;
     json_t                     *answer;     /* out: the asker's; NULL: none */
+    ngx_int_t                   rc;         /* out: NGX_OK, or it is unknown */
 };
 
 typedef struct {
@@ -272,7 +274,9 @@ uint64_t ngx_rtprop_hub_epoch_parse(ngx_str_t *text);
  *
  * kinds are added to those that the session already has.  had are those that
  * it had before: not 0 means that it hears the channel already, so nothing is
- * replayed, whatever the position asked for.
+ * replayed; recovered says whether the position asked for is one of what it
+ * hears.  If it is not, and resume is set, what comes live is held back until
+ * finish, as with a new subscription: the state comes first.
  *
  * cmd's session may go away before done(): then op.rc is NGX_ABORT; NGX_BUSY:
  * it has NGX_RTPROP_SUBS_MAX channels.  done() finds the join as its argument.
@@ -287,6 +291,7 @@ struct ngx_rtprop_join_s {
     ngx_rtprop_cmd_t           *cmd;
     ngx_uint_t                  kinds;
     unsigned                    replay:1;
+    unsigned                    resume:1;   /* who lost his place needs it */
     ngx_rtprop_join_pt          done;
     void                       *data;
 
@@ -294,10 +299,24 @@ struct ngx_rtprop_join_s {
     ngx_rtprop_sub_t           *sub;        /* valid while rc is NGX_OK */
     ngx_uint_t                  had;
     ngx_uint_t                  replayed;   /* events sent by finish */
+
+    uint64_t                    asked;      /* private: the epoch */
 };
 
 void ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join);
 void ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_join_t *join);
+
+/*
+ * Instead of finish, where the feature could not tell the state: takes the join
+ * back.  Without had the subscription goes, and its kind's left() is not
+ * called: presence that the feature has announced is its own to take back.
+ * With had the session hears what it heard before the join, from where it
+ * stood.  Of the join itself it has heard nothing.  Harmless when the session
+ * has gone, or after a done() whose rc was not NGX_OK; the command is still to
+ * be ended.
+ */
+void ngx_rtprop_hub_join_cancel(ngx_rtprop_hub_t *hub,
     ngx_rtprop_join_t *join);
 
 /* Takes kinds off; the subscription goes with the last.  NGX_DECLINED: none. */

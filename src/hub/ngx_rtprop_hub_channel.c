@@ -286,7 +286,7 @@ ngx_rtprop_hub_sub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 
     kind = sub->channel->kind;
 
-    if (kind && kind->left && !sub->pending) {
+    if (kind && kind->left && sub->stands) {
         name.len = sub->channel->name_len;
         name.data = sub->channel->name;
         ngx_rtprop_hub_channel_id(&name, &id);

@@ -350,7 +350,7 @@ ngx_rtprop_resume_done(ngx_rtprop_resume_t *resume, ngx_rtprop_join_t *join,
                            "code", code);
 
     } else {
-        recovered = join->history.recovered || join->had;
+        recovered = join->history.recovered;
         ngx_rtprop_hub_epoch_text(join->history.epoch, epoch);
 
         answer = json_pack("{s:b, s:o, s:s%, s:I}",

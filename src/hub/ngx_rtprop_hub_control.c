@@ -134,7 +134,7 @@ ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
                 continue;
             }
 
-            if (sub->pending) {
+            if (sub->pending && !sub->late) {
                 sub->expelled = 1;
 
             } else {

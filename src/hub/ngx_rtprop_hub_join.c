@@ -54,6 +54,7 @@ ngx_rtprop_hub_join(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
     join->had = 0;
     join->replayed = 0;
     join->sub = NULL;
+    join->asked = join->history.epoch;
 
     if (s == NULL || s->state != NGX_RTPROP_SESSION_OPEN) {
         join->history.op.rc = NGX_ABORT;
@@ -133,25 +134,43 @@ ngx_rtprop_hub_joined(ngx_rtprop_op_t *op)
 }
 
 
-/* What the session was sent is where it stands, not where the channel is. */
+/*
+ * What the session was sent is where it stands, not where the channel is.  What
+ * it asked for may be the place of another epoch, or one that was not reached:
+ * then what it has is not what the channel had.
+ */
 
 static void
 ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join)
 {
-    ngx_rtprop_sub_t  *sub;
+    ngx_rtprop_sub_t      *sub;
+    ngx_rtprop_history_t  *history;
 
     sub = join->sub;
+    history = &join->history;
 
     if (sub == NULL) {
-        join->history.op.rc = (join->history.op.rc == NGX_OK)
-                              ? NGX_BUSY : join->history.op.rc;
+        history->op.rc = (history->op.rc == NGX_OK) ? NGX_BUSY
+                                                    : history->op.rc;
+        return;
+    }
 
-    } else if (join->history.op.rc != NGX_OK) {
+    if (history->op.rc != NGX_OK) {
         sub->kinds = join->had;
+        return;
+    }
 
-    } else if (!sub->pending && sub->channel->epoch) {
-        join->history.epoch = sub->channel->epoch;
-        join->history.offset = sub->offset;
+    if (sub->channel->epoch) {
+        history->epoch = sub->channel->epoch;
+        history->offset = sub->offset;
+    }
+
+    history->recovered = (join->asked == history->epoch
+                          && history->since <= history->offset);
+
+    if (join->resume && !history->recovered) {
+        sub->pending = 1;
+        sub->late = 0;
     }
 }
 
@@ -189,7 +208,9 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 
     sub = join->sub;
 
-    if (join->cmd->session == NULL || sub == NULL || join->had) {
+    if (join->cmd->session == NULL || sub == NULL
+        || (join->had && (!join->resume || join->history.recovered)))
+    {
         return;
     }
 
@@ -204,9 +225,44 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
 }
 
 
+/* Only who stood before is still to be found by the channel's name. */
+
+void
+ngx_rtprop_hub_join_cancel(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
+{
+    ngx_rtprop_sub_t  *sub;
+
+    if (join->cmd->session == NULL || join->sub == NULL) {
+        return;
+    }
+
+    join->sub = NULL;
+
+    sub = ngx_rtprop_hub_sub(hub, join->cmd->session,
+                             &join->history.channel);
+
+    if (sub == NULL) {
+        return;
+    }
+
+    if (join->had == 0) {
+        ngx_rtprop_hub_sub_remove(hub, sub);
+        return;
+    }
+
+    sub->kinds = join->had;
+
+    if (sub->pending && !sub->late) {
+        ngx_rtprop_hub_listen(hub, sub);
+    }
+}
+
+
 void
 ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 {
+    sub->stands = 1;
+
     if (sub->channel->reading && !sub->expelled) {
 
         /* what is being read may lie after what this one lacks */
@@ -246,7 +302,7 @@ ngx_rtprop_hub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
 
     sub = ngx_rtprop_hub_sub(hub, s, channel);
 
-    if (sub == NULL || sub->pending || !(sub->kinds & kinds)) {
+    if (sub == NULL || !sub->stands || !(sub->kinds & kinds)) {
         return NGX_DECLINED;
     }
 

@@ -64,6 +64,7 @@ ngx_rtprop_durable_history(ngx_rtprop_engine_t *e, ngx_rtprop_history_t *op)
     }
 
     r->d = d;
+    op->partial = 0;
     r->op = op;
     r->done = op->op.done;
     r->data = op->op.data;
@@ -324,6 +325,7 @@ ngx_rtprop_durable_history_more(ngx_rtprop_durable_read_t *read)
 
     if (read->rc != NGX_OK) {
         op->more = 1;
+        op->partial = 1;
 
         ngx_rtprop_durable_history_done(r,
                                    ((r->subscribe && r->epoch != op->epoch)

@@ -43,7 +43,10 @@ static void ngx_rtprop_auction_join_came(ngx_rtprop_op_t *op);
 static void ngx_rtprop_auction_join_look(ngx_rtprop_auction_join_t *j);
 static void ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op);
 static json_t *ngx_rtprop_auction_join_state(ngx_rtprop_auction_join_t *j);
-static void ngx_rtprop_auction_join_tell(ngx_rtprop_auction_join_t *j);
+static void ngx_rtprop_auction_join_undo(ngx_rtprop_auction_join_t *j,
+    ngx_int_t rc);
+static void ngx_rtprop_auction_join_tell(ngx_rtprop_auction_join_t *j,
+    ngx_uint_t stays);
 static void ngx_rtprop_auction_join_resumed(ngx_rtprop_auction_join_t *j,
     json_t *state);
 static void ngx_rtprop_auction_join_failed(ngx_rtprop_auction_join_t *j,
@@ -81,6 +84,7 @@ ngx_rtprop_auction_resume(ngx_rtprop_resume_t *resume)
     }
 
     j->resume = resume;
+    j->join.resume = 1;
     j->join.replay = 1;
     j->join.history.epoch = resume->epoch;
     j->join.history.since = resume->offset;
@@ -259,7 +263,7 @@ ngx_rtprop_auction_join_look(ngx_rtprop_auction_join_t *j)
 {
     ngx_rtprop_engine_t  *e;
 
-    if (j->resume && (j->join.history.recovered || j->join.had)) {
+    if (j->resume && j->join.history.recovered) {
         ngx_rtprop_auction_join_resumed(j, NULL);
         return;
     }
@@ -286,16 +290,13 @@ ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op)
     hub = j->cmd->worker->hub;
     state = (op->rc == NGX_OK) ? ngx_rtprop_auction_join_state(j) : NULL;
 
-    if (j->resume) {
-        ngx_rtprop_auction_join_resumed(j, state);
+    if (state == NULL) {
+        ngx_rtprop_auction_join_undo(j, op->rc == NGX_OK ? NGX_ERROR : op->rc);
         return;
     }
 
-    if (state == NULL) {
-        ngx_rtprop_hub_join_finish(hub, &j->join);
-        ngx_rtprop_auction_join_tell(j);
-        ngx_rtprop_auction_join_failed(j, op->rc == NGX_OK ? NGX_ERROR
-                                                           : op->rc);
+    if (j->resume) {
+        ngx_rtprop_auction_join_resumed(j, state);
         return;
     }
 
@@ -303,7 +304,7 @@ ngx_rtprop_auction_join_answer(ngx_rtprop_op_t *op)
     ngx_rtprop_cmd_send(j->cmd, "auction:state", state, &pos);
 
     ngx_rtprop_hub_join_finish(hub, &j->join);
-    ngx_rtprop_auction_join_tell(j);
+    ngx_rtprop_auction_join_tell(j, 1);
     ngx_rtprop_cmd_done(j->cmd);
 }
 
@@ -334,12 +335,27 @@ ngx_rtprop_auction_join_state(ngx_rtprop_auction_join_t *j)
 
 
 /*
+ * A state that cannot be read is no state of nothing: the join is taken back.
+ * If the user has meanwhile come by another connection, he has come; else he
+ * has come and gone.
+ */
+
+static void
+ngx_rtprop_auction_join_undo(ngx_rtprop_auction_join_t *j, ngx_int_t rc)
+{
+    ngx_rtprop_hub_join_cancel(j->cmd->worker->hub, &j->join);
+    ngx_rtprop_auction_join_tell(j, 0);
+    ngx_rtprop_auction_join_failed(j, rc);
+}
+
+
+/*
  * The others hear of who came; so does the newcomer, who listens by now.  Whose
  * connection went while it was being counted in has left.
  */
 
 static void
-ngx_rtprop_auction_join_tell(ngx_rtprop_auction_join_t *j)
+ngx_rtprop_auction_join_tell(ngx_rtprop_auction_join_t *j, ngx_uint_t stays)
 {
     ngx_rtprop_hub_t  *hub;
 
@@ -355,7 +371,7 @@ ngx_rtprop_auction_join_tell(ngx_rtprop_auction_join_t *j)
                                        j->active);
     }
 
-    if (j->cmd->session == NULL) {
+    if (j->cmd->session == NULL || !stays) {
         ngx_rtprop_auction_go(hub, &j->change.id, &j->user,
                               j->cmd->session_id);
     }
@@ -384,7 +400,7 @@ ngx_rtprop_auction_join_resumed(ngx_rtprop_auction_join_t *j, json_t *state)
     json_decref(state);
 
     ngx_rtprop_hub_join_finish(j->cmd->worker->hub, &j->join);
-    ngx_rtprop_auction_join_tell(j);
+    ngx_rtprop_auction_join_tell(j, 1);
     ngx_rtprop_resume_done(j->resume, &j->join, NULL);
 }
 

@@ -24,6 +24,7 @@ static json_t *ngx_rtprop_chat_join_self(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_snapshot(ngx_rtprop_op_t *op);
 static void ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_came(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_join_go(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_finish(ngx_rtprop_chat_join_t *j);
 static json_t *ngx_rtprop_chat_joined(ngx_rtprop_chat_join_t *j);
 static void ngx_rtprop_chat_join_failed(ngx_rtprop_chat_join_t *j,
@@ -79,6 +80,7 @@ ngx_rtprop_chat_resume(ngx_rtprop_resume_t *resume)
     }
 
     j->resume = resume;
+    j->join.resume = 1;
     j->join.history.epoch = resume->epoch;
     j->join.history.since = resume->offset;
     j->join.history.limit = NGX_RTPROP_CHAT_KEEP;
@@ -245,11 +247,18 @@ ngx_rtprop_chat_join_placed(ngx_rtprop_join_t *join)
         return;
     }
 
+    if (join->history.partial) {
+        ngx_rtprop_chat_join_undo(j, NGX_ERROR);
+        return;
+    }
+
     if (join->sub->data == NULL) {
         join->sub->data = ngx_rtprop_chat_join_self(j);
     }
 
-    if (join->had || join->history.tail || join->history.recovered) {
+    if (join->history.tail || join->history.recovered
+        || (join->had && j->resume == NULL))
+    {
         ngx_rtprop_chat_join_present(j);
         return;
     }
@@ -299,7 +308,12 @@ ngx_rtprop_chat_join_snapshot(ngx_rtprop_op_t *op)
 
     ngx_uint_t  n;
 
-    n = (op->rc == NGX_OK) ? j->newest.nevents : 0;
+    if (op->rc != NGX_OK || j->newest.partial) {
+        ngx_rtprop_chat_join_undo(j, op->rc == NGX_OK ? NGX_ERROR : op->rc);
+        return;
+    }
+
+    n = j->newest.nevents;
 
     while (n && j->newest.events[n - 1].offset > j->join.history.offset) {
         n--;
@@ -321,7 +335,14 @@ ngx_rtprop_chat_join_present(ngx_rtprop_chat_join_t *j)
     rtprop_chat_person_t   person;
 
     if (j->join.had) {
-        ngx_rtprop_chat_join_mark(j);
+
+        if (j->state) {
+            ngx_rtprop_chat_join_mark(j);
+
+        } else {
+            ngx_rtprop_chat_join_answer(j);
+        }
+
         return;
     }
 
@@ -374,19 +395,16 @@ ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j)
 {
     ngx_str_t               type, id;
     json_t                 *payload;
-    rtprop_str_t            name;
     ngx_rtprop_session_t   *s;
     ngx_rtprop_position_t   pos;
 
     s = j->cmd->session;
 
-    if (s == NULL && j->came) {
+    if (s == NULL) {
 
         /* it went while it was being counted in */
 
-        name = ngx_rtprop_chat_pure(&j->presence.info);
-        ngx_rtprop_chat_go(j->cmd->worker->hub, &j->id, &j->presence.user,
-                           &name, j->cmd->session_id);
+        ngx_rtprop_chat_join_go(j);
     }
 
     ngx_rtprop_hub_position(&j->join, &pos);
@@ -411,6 +429,31 @@ ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j)
 
     ngx_rtprop_chat_join_finish(j);
     ngx_rtprop_resume_done(j->resume, &j->join, NULL);
+}
+
+
+void
+ngx_rtprop_chat_join_undo(ngx_rtprop_chat_join_t *j, ngx_int_t rc)
+{
+    ngx_rtprop_hub_join_cancel(j->cmd->worker->hub, &j->join);
+    ngx_rtprop_chat_join_go(j);
+    ngx_rtprop_chat_join_failed(j, rc);
+}
+
+
+static void
+ngx_rtprop_chat_join_go(ngx_rtprop_chat_join_t *j)
+{
+    rtprop_str_t  name;
+
+    if (!j->came) {
+        return;
+    }
+
+    name = ngx_rtprop_chat_pure(&j->presence.info);
+
+    ngx_rtprop_chat_go(j->cmd->worker->hub, &j->id, &j->presence.user, &name,
+                       j->cmd->session_id);
 }
 
 

@@ -29,6 +29,7 @@ typedef struct {
     uint64_t                    last;
     ngx_uint_t                  unread;
     unsigned                    state:1;    /* chat:joined is to be sent */
+    ngx_int_t                   rc;         /* of what was asked about peers */
     unsigned                    came:1;     /* is counted in */
     unsigned                    stepping:1; /* through the peers */
 } ngx_rtprop_chat_join_t;
@@ -42,6 +43,12 @@ void ngx_rtprop_chat_join_mark(ngx_rtprop_chat_join_t *j);
 
 /* Answers, with the messages that are to be replayed, and ends the join. */
 void ngx_rtprop_chat_join_answer(ngx_rtprop_chat_join_t *j);
+
+/*
+ * Takes the join back, presence included, and refuses it: what the answer says
+ * could not be read.  rc: as in ngx_rtprop_refuse_rc().
+ */
+void ngx_rtprop_chat_join_undo(ngx_rtprop_chat_join_t *j, ngx_int_t rc);
 
 
 #endif /* _NGX_RTPROP_CHAT_JOIN_H_INCLUDED_ */

@@ -48,7 +48,7 @@ ngx_rtprop_chat_join_mark(ngx_rtprop_chat_join_t *j)
                             &j->join.history.channel, &j->marked.key)
         != NGX_OK)
     {
-        ngx_rtprop_chat_join_count(j);
+        ngx_rtprop_chat_join_undo(j, NGX_ERROR);
         return;
     }
 
@@ -67,6 +67,10 @@ ngx_rtprop_chat_join_marked(ngx_rtprop_op_t *op)
     if (op->rc == NGX_OK) {
         mark = ngx_rtprop_chat_pure(&j->marked.value);
         j->mark = rtprop_chat_mark(&mark);
+
+    } else if (op->rc != NGX_DECLINED) {
+        ngx_rtprop_chat_join_undo(j, op->rc);
+        return;
     }
 
     ngx_rtprop_chat_join_count(j);
@@ -113,10 +117,12 @@ ngx_rtprop_chat_join_counted(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_chat_join_t *j = op->data;
 
-    if (op->rc == NGX_OK) {
-        ngx_rtprop_chat_join_tally(j, j->newest.events, j->newest.nevents);
+    if (op->rc != NGX_OK || j->newest.partial) {
+        ngx_rtprop_chat_join_undo(j, op->rc == NGX_OK ? NGX_ERROR : op->rc);
+        return;
     }
 
+    ngx_rtprop_chat_join_tally(j, j->newest.events, j->newest.nevents);
     ngx_rtprop_chat_join_peers(j);
 }
 
@@ -176,9 +182,16 @@ ngx_rtprop_chat_join_peers(ngx_rtprop_chat_join_t *j)
 
     j->stepping = 0;
 
-    if (j->peers == 0) {
-        ngx_rtprop_chat_join_answer(j);
+    if (j->peers) {
+        return;
     }
+
+    if (j->rc != NGX_OK) {
+        ngx_rtprop_chat_join_undo(j, j->rc);
+        return;
+    }
+
+    ngx_rtprop_chat_join_answer(j);
 }
 
 
@@ -284,13 +297,19 @@ ngx_rtprop_chat_join_seen(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_chat_peer_t *peer = op->data;
 
-    int64_t  ms;
+    int64_t                  ms;
+    ngx_rtprop_chat_join_t  *j;
 
     if (op->rc == NGX_OK) {
         ms = ngx_atoof(peer->seen.value.data, peer->seen.value.len);
 
         (void) json_object_set_new(peer->person, "last_seen",
                                    rtprop_payload_time(ms));
+
+    } else if (op->rc != NGX_DECLINED) {
+        j = peer->join;
+        j->rc = op->rc;
+        j->peer = RTPROP_CHAT_SHOWN;
     }
 
     ngx_rtprop_chat_join_known(peer->join);

@@ -68,7 +68,7 @@ ngx_rtprop_chat_leave(ngx_rtprop_cmd_t *cmd)
 
     sub = ngx_rtprop_hub_sub(hub, cmd->session, &channel);
 
-    if (sub == NULL || sub->pending) {
+    if (sub == NULL || !sub->stands) {
         ngx_rtprop_refuse(cmd, "not_joined",
                           "the conversation was not joined", NULL);
         return;

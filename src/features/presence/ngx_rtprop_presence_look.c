@@ -76,12 +76,21 @@ ngx_rtprop_presence_look_counted(ngx_rtprop_op_t *op)
                                   look->state.value.len)
           : NULL;
 
+    if (doc && op->rc != NGX_OK) {
+
+        /* who cannot be counted is not offline */
+
+        json_decref(doc);
+        look->rc = op->rc;
+        look->done(look);
+        return;
+    }
+
     agent.len = look->id.len;
     agent.data = look->id.data;
 
     look->status = rtprop_presence_status_payload(doc, &agent,
-                            doc && op->rc == NGX_OK && look->members.sessions,
-                            ngx_rtprop_now());
+                            doc && look->members.sessions, ngx_rtprop_now());
     json_decref(doc);
 
     if (look->status == NULL) {
@@ -159,6 +168,7 @@ ngx_rtprop_presence_fact(ngx_rtprop_hub_t *hub, ngx_rtprop_ask_t *ask,
     look = ngx_pcalloc(ask->pool, sizeof(ngx_rtprop_presence_look_t));
 
     if (look == NULL) {
+        ask->rc = NGX_ERROR;
         ask->done(ask);
         return;
     }
@@ -173,7 +183,10 @@ ngx_rtprop_presence_fact(ngx_rtprop_hub_t *hub, ngx_rtprop_ask_t *ask,
 }
 
 
-/* Of somebody who was never here as an agent nothing is known. */
+/*
+ * Of somebody who was never here as an agent nothing is known; nor of one who
+ * cannot be counted, since the engine is away, while his document is there.
+ */
 
 static void
 ngx_rtprop_presence_fact_known(ngx_rtprop_presence_look_t *look)
@@ -185,6 +198,7 @@ ngx_rtprop_presence_fact_known(ngx_rtprop_presence_look_t *look)
 
     } else {
         json_decref(look->status);
+        ask->rc = look->rc;
     }
 
     ask->done(ask);

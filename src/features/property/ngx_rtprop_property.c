@@ -48,6 +48,8 @@ static void ngx_rtprop_property_counted(ngx_rtprop_op_t *op);
 static void ngx_rtprop_property_state(ngx_rtprop_ask_t *ask);
 static void ngx_rtprop_property_finish(ngx_rtprop_property_join_t *j,
     json_t *state);
+static void ngx_rtprop_property_undo(ngx_rtprop_property_join_t *j,
+    ngx_int_t rc);
 static void ngx_rtprop_property_failed(ngx_rtprop_property_join_t *j,
     ngx_int_t rc);
 static void ngx_rtprop_property_part(ngx_rtprop_cmd_t *cmd, ngx_uint_t kind,
@@ -120,6 +122,7 @@ ngx_rtprop_property_resume(ngx_rtprop_resume_t *resume)
     }
 
     j->resume = resume;
+    j->join.resume = 1;
     j->join.replay = 1;
     j->join.history.epoch = resume->epoch;
     j->join.history.since = resume->offset;
@@ -190,6 +193,10 @@ ngx_rtprop_property_placed(ngx_rtprop_join_t *join)
         return;
     }
 
+    if (!join->history.recovered) {
+        join->history.nevents = 0;
+    }
+
     fresh = join->kinds & ~join->had;
 
     if (fresh & NGX_RTPROP_SUB_WATCHER) {
@@ -226,7 +233,7 @@ ngx_rtprop_property_came(ngx_rtprop_op_t *op)
 
     ngx_rtprop_engine_t  *e;
 
-    if (j->resume && (j->join.had || j->join.history.recovered)) {
+    if (j->resume && j->join.history.recovered) {
         ngx_rtprop_property_finish(j, NULL);
         return;
     }
@@ -248,6 +255,11 @@ ngx_rtprop_property_known(ngx_rtprop_op_t *op)
 
     ngx_rtprop_engine_t  *e;
 
+    if (op->rc != NGX_OK && op->rc != NGX_DECLINED) {
+        ngx_rtprop_property_undo(j, op->rc);
+        return;
+    }
+
     j->members.op.done = ngx_rtprop_property_counted;
     j->members.op.data = j;
     j->members.op.pool = j->cmd->pool;
@@ -267,10 +279,15 @@ ngx_rtprop_property_counted(ngx_rtprop_op_t *op)
 
     rtprop_str_t  agent;
 
-    j->doc = (j->state.op.rc == NGX_OK)
-             ? rtprop_property_parse((char *) j->state.value.data,
-                                     j->state.value.len)
-             : NULL;
+    if (j->state.op.rc == NGX_OK) {
+        j->doc = rtprop_property_parse((char *) j->state.value.data,
+                                       j->state.value.len);
+
+        if (j->doc == NULL) {
+            ngx_rtprop_property_undo(j, NGX_ERROR);
+            return;
+        }
+    }
 
     rtprop_property_agent(j->doc, &agent);
 
@@ -294,6 +311,11 @@ ngx_rtprop_property_state(ngx_rtprop_ask_t *ask)
     ngx_rtprop_property_join_t *j = ask->data;
 
     rtprop_str_t  id;
+
+    if (ask->rc != NGX_OK) {
+        ngx_rtprop_property_undo(j, ask->rc);
+        return;
+    }
 
     id = ngx_rtprop_property_pure(&j->id);
 
@@ -368,6 +390,26 @@ ngx_rtprop_property_finish(ngx_rtprop_property_join_t *j, json_t *state)
     if (j->viewer) {
         ngx_rtprop_property_count(hub, &j->id);
     }
+}
+
+
+/* What cannot be read is not the same as what nobody has told us of. */
+
+static void
+ngx_rtprop_property_undo(ngx_rtprop_property_join_t *j, ngx_int_t rc)
+{
+    ngx_rtprop_cmd_t  *cmd;
+
+    cmd = j->cmd;
+
+    ngx_rtprop_hub_join_cancel(cmd->worker->hub, &j->join);
+
+    if (j->viewer) {
+        ngx_rtprop_property_go(cmd->worker->hub, &j->id, cmd->user,
+                               cmd->session_id);
+    }
+
+    ngx_rtprop_property_failed(j, rc);
 }
 
 

@@ -3,10 +3,10 @@
  * engine and the one below ("inner-"): operations pass, fail or are held as
  * files of the folder "gate FOLDER" say; each is written to the file "log".
  *
- *   publish, history, put, schedule, lease, inner-publish, ...
+ *   publish, history, get, put, members, schedule, lease, inner-publish, ...
  *           one line, "VERDICTS KEY": a letter for each operation in their
  *           order, the last for all that follow; KEY (all keys, if missing) is
- *           that of the document, job, lease, or the channel
+ *           that of the document, job, lease, set, or the channel
  *             p   passes
  *             k   is answered as done, and passes not
  *             f   fails, b for want of room; it has used its pool
@@ -27,7 +27,9 @@
 typedef enum {
     GATE_PUBLISH = 0,
     GATE_HISTORY,
+    GATE_GET,
     GATE_PUT,
+    GATE_MEMBERS,
     GATE_SCHEDULE,
     GATE_LEASE,
     GATE_KINDS
@@ -65,7 +67,7 @@ static ngx_int_t gate_init_process(ngx_cycle_t *cycle);
 
 
 static const char  *gate_names[] = {
-    "publish", "history", "put", "schedule", "lease"
+    "publish", "history", "get", "put", "members", "schedule", "lease"
 };
 
 static gate_t       gate_outer, gate_inner;
@@ -173,8 +175,11 @@ gate_key(gate_kind_e kind, void *op)
         return publish->nevents ? publish->events->channel : none;
     case GATE_HISTORY:
         return ((ngx_rtprop_history_t *) op)->channel;
+    case GATE_GET:
     case GATE_PUT:
         return ((ngx_rtprop_state_t *) op)->key;
+    case GATE_MEMBERS:
+        return ((ngx_rtprop_members_t *) op)->set;
     case GATE_SCHEDULE:
         return ((ngx_rtprop_schedule_t *) op)->key;
     default:
@@ -211,8 +216,14 @@ gate_pass(gate_t *g, gate_kind_e kind, void *op)
     case GATE_HISTORY:
         g->next->history(g->next, op);
         break;
+    case GATE_GET:
+        g->next->state_get(g->next, op);
+        break;
     case GATE_PUT:
         g->next->state_put(g->next, op);
+        break;
+    case GATE_MEMBERS:
+        g->next->members(g->next, op);
         break;
     case GATE_SCHEDULE:
         g->next->schedule(g->next, op);
@@ -507,18 +518,14 @@ gate_presence_remove(ngx_rtprop_engine_t *e, ngx_rtprop_presence_t *op)
 static void
 gate_members(ngx_rtprop_engine_t *e, ngx_rtprop_members_t *op)
 {
-    gate_t *g = (gate_t *) e;
-
-    g->next->members(g->next, op);
+    gate_do((gate_t *) e, GATE_MEMBERS, op);
 }
 
 
 static void
 gate_get(ngx_rtprop_engine_t *e, ngx_rtprop_state_t *op)
 {
-    gate_t *g = (gate_t *) e;
-
-    g->next->state_get(g->next, op);
+    gate_do((gate_t *) e, GATE_GET, op);
 }
 
 
