@@ -229,8 +229,17 @@ typedef struct {
  * ones.  NGX_ABORT: the engine's clock is at or past not_after (ms; 0: none);
  * nothing was written.  ttl (ms): it vanishes that long after its last put; 0:
  * never.
+ *
+ * held: both in one step, with nobody else between them: judge() is called with
+ * value, version and now as they are, sets what a put takes, leaves version,
+ * and returns NGX_OK; NGX_DONE: nothing is to be written, and that is op.rc;
+ * NGX_ERROR.  It has no effects: it may be called again.  Who waits for a
+ * document so comes in his turn, whereas a put may lose for ever to one who is
+ * quicker; yet it takes longer, and done() may tell of a conflict all the same.
  */
-typedef struct {
+typedef struct ngx_rtprop_state_s  ngx_rtprop_state_t;
+
+struct ngx_rtprop_state_s {
     ngx_rtprop_op_t            op;
     ngx_str_t                  key;        /* "auction:7" */
     ngx_str_t                  value;
@@ -240,9 +249,10 @@ typedef struct {
     ngx_msec_t                 ttl;
     ngx_rtprop_event_t        *events;
     ngx_uint_t                 nevents;
+    ngx_int_t                (*judge)(ngx_rtprop_state_t *op);  /* held */
 
     int64_t                    now;        /* out: the engine's clock, ms */
-} ngx_rtprop_state_t;
+};
 
 
 /*
@@ -356,6 +366,8 @@ struct ngx_rtprop_engine_s {
     void  (*members)(ngx_rtprop_engine_t *e, ngx_rtprop_members_t *op);
     void  (*state_get)(ngx_rtprop_engine_t *e, ngx_rtprop_state_t *op);
     void  (*state_put)(ngx_rtprop_engine_t *e, ngx_rtprop_state_t *op);
+    /* NULL, or NGX_DECLINED, and done() is not called: there is no such way */
+    ngx_int_t (*state_held)(ngx_rtprop_engine_t *e, ngx_rtprop_state_t *op);
     void  (*lease)(ngx_rtprop_engine_t *e, ngx_rtprop_lease_t *op);
     void  (*release)(ngx_rtprop_engine_t *e, ngx_rtprop_lease_t *op);
     void  (*schedule)(ngx_rtprop_engine_t *e, ngx_rtprop_schedule_t *op);

@@ -52,6 +52,23 @@ ngx_rtprop_hub_update_of(ngx_queue_t *q)
 /* Begins a group of those that wait, which are some. */
 void ngx_rtprop_hub_group_begin(ngx_rtprop_hub_doc_t *doc);
 
+/* Judges all of the group on doc's text and version, from text on. */
+void ngx_rtprop_hub_group_apply(ngx_rtprop_hub_doc_t *doc, ngx_str_t *text);
+
+/* Sets what is to be put, version aside; NGX_ERROR: no memory. */
+ngx_int_t ngx_rtprop_hub_group_fill(ngx_rtprop_hub_doc_t *doc,
+    ngx_str_t *text);
+
+/* done() of a put. */
+void ngx_rtprop_hub_group_was_put(ngx_rtprop_op_t *op);
+
+/* Tells the group; fail: that it was not judged, for this reason. */
+void ngx_rtprop_hub_group_end(ngx_rtprop_hub_doc_t *doc);
+void ngx_rtprop_hub_group_fail(ngx_rtprop_hub_doc_t *doc, ngx_int_t rc);
+
+/* Judges the group while the engine holds the document; 0: it cannot. */
+ngx_uint_t ngx_rtprop_hub_group_hold(ngx_rtprop_hub_doc_t *doc);
+
 /* The group has ended: the next one, or none. */
 void ngx_rtprop_hub_doc_next(ngx_rtprop_hub_doc_t *doc);
 

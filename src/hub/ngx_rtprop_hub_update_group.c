@@ -5,7 +5,8 @@
 #include "hub/ngx_rtprop_hub_update.h"
 
 
-#define NGX_RTPROP_HUB_TRIES   32       /* conflicts before giving up */
+#define NGX_RTPROP_HUB_LOST    2        /* conflicts before it is held ... */
+#define NGX_RTPROP_HUB_TRIES   32       /* ... and before giving up */
 #define NGX_RTPROP_HUB_GROUP   64       /* updates of one group */
 #define NGX_RTPROP_HUB_EVENTS  128      /* after which it is full */
 
@@ -20,12 +21,8 @@ static void ngx_rtprop_hub_group_split(ngx_rtprop_hub_doc_t *doc,
 static void ngx_rtprop_hub_group_put(ngx_rtprop_hub_doc_t *doc,
     ngx_str_t *text);
 static ngx_int_t ngx_rtprop_hub_group_events(ngx_rtprop_hub_doc_t *doc);
-static void ngx_rtprop_hub_group_was_put(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_group_committed(ngx_rtprop_hub_doc_t *doc);
 static void ngx_rtprop_hub_group_late(ngx_rtprop_hub_doc_t *doc);
-static void ngx_rtprop_hub_group_fail(ngx_rtprop_hub_doc_t *doc,
-    ngx_int_t rc);
-static void ngx_rtprop_hub_group_end(ngx_rtprop_hub_doc_t *doc);
 
 
 void
@@ -122,23 +119,48 @@ ngx_rtprop_hub_group_got(ngx_rtprop_op_t *op)
 }
 
 
-/* Each on what the ones before it have made of the document. */
-
 static void
 ngx_rtprop_hub_group_judge(ngx_rtprop_hub_doc_t *doc)
 {
-    ngx_str_t             text;
-    ngx_queue_t          *q;
-    ngx_rtprop_update_t  *update;
+    ngx_str_t  text;
 
     if (doc->conflicts == NGX_RTPROP_HUB_TRIES) {
         ngx_rtprop_hub_group_fail(doc, NGX_BUSY);
         return;
     }
 
+    if (doc->conflicts >= NGX_RTPROP_HUB_LOST
+        && ngx_rtprop_hub_group_hold(doc))
+    {
+        return;
+    }
+
+    text = doc->text;
+    ngx_rtprop_hub_group_apply(doc, &text);
+
+    if (doc->writes) {
+        ngx_rtprop_hub_group_put(doc, &text);
+
+    } else if (doc->sure) {
+        ngx_rtprop_hub_group_end(doc);
+
+    } else {
+        doc->judged = 1;
+        ngx_rtprop_hub_group_ask(doc);
+    }
+}
+
+
+/* Each on what the ones before it have made of the document. */
+
+void
+ngx_rtprop_hub_group_apply(ngx_rtprop_hub_doc_t *doc, ngx_str_t *text)
+{
+    ngx_queue_t          *q;
+    ngx_rtprop_update_t  *update;
+
     doc->writes = 0;
     doc->nevents = 0;
-    text = doc->text;
 
     for (q = ngx_queue_head(&doc->group);
          q != ngx_queue_sentinel(&doc->group);
@@ -150,23 +172,12 @@ ngx_rtprop_hub_group_judge(ngx_rtprop_hub_doc_t *doc)
             continue;
         }
 
-        if (ngx_rtprop_hub_group_one(doc, update, &text)
+        if (ngx_rtprop_hub_group_one(doc, update, text)
             && ngx_queue_next(q) != ngx_queue_sentinel(&doc->group))
         {
             ngx_rtprop_hub_group_split(doc, ngx_queue_next(q));
-            break;
+            return;
         }
-    }
-
-    if (doc->writes) {
-        ngx_rtprop_hub_group_put(doc, &text);
-
-    } else if (doc->sure) {
-        ngx_rtprop_hub_group_end(doc);
-
-    } else {
-        doc->judged = 1;
-        ngx_rtprop_hub_group_ask(doc);
     }
 }
 
@@ -232,13 +243,32 @@ ngx_rtprop_hub_group_split(ngx_rtprop_hub_doc_t *doc, ngx_queue_t *q)
 static void
 ngx_rtprop_hub_group_put(ngx_rtprop_hub_doc_t *doc, ngx_str_t *text)
 {
-    int64_t               not_after;
     ngx_uint_t            held;
-    ngx_queue_t          *q;
     ngx_rtprop_engine_t  *e;
-    ngx_rtprop_update_t  *update;
 
     e = doc->hub->engine;
+
+    if (ngx_rtprop_hub_group_fill(doc, text) != NGX_OK) {
+        ngx_rtprop_hub_group_fail(doc, NGX_ERROR);
+        return;
+    }
+
+    doc->state.op.done = ngx_rtprop_hub_group_was_put;
+    doc->state.version = doc->version;
+
+    held = ngx_rtprop_hub_doc_hold(doc);
+    e->state_put(e, &doc->state);
+    ngx_rtprop_hub_doc_let(doc, held);
+}
+
+
+ngx_int_t
+ngx_rtprop_hub_group_fill(ngx_rtprop_hub_doc_t *doc, ngx_str_t *text)
+{
+    int64_t               not_after;
+    ngx_queue_t          *q;
+    ngx_rtprop_update_t  *update;
+
     not_after = 0;
 
     for (q = ngx_queue_head(&doc->group);
@@ -260,21 +290,12 @@ ngx_rtprop_hub_group_put(ngx_rtprop_hub_doc_t *doc, ngx_str_t *text)
         }
     }
 
-    if (ngx_rtprop_hub_group_events(doc) != NGX_OK) {
-        ngx_rtprop_hub_group_fail(doc, NGX_ERROR);
-        return;
-    }
-
-    doc->state.op.done = ngx_rtprop_hub_group_was_put;
-    doc->state.version = doc->version;
     doc->state.step = doc->writes;
     doc->state.value = *text;
     doc->state.not_after = not_after;
     doc->made = *text;
 
-    held = ngx_rtprop_hub_doc_hold(doc);
-    e->state_put(e, &doc->state);
-    ngx_rtprop_hub_doc_let(doc, held);
+    return ngx_rtprop_hub_group_events(doc);
 }
 
 
@@ -327,7 +348,7 @@ ngx_rtprop_hub_group_events(ngx_rtprop_hub_doc_t *doc)
 }
 
 
-static void
+void
 ngx_rtprop_hub_group_was_put(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_hub_doc_t  *doc;
@@ -457,7 +478,7 @@ ngx_rtprop_hub_group_late(ngx_rtprop_hub_doc_t *doc)
 
 /* What was judged on something that nobody wrote is not said. */
 
-static void
+void
 ngx_rtprop_hub_group_fail(ngx_rtprop_hub_doc_t *doc, ngx_int_t rc)
 {
     ngx_queue_t          *q;
@@ -481,7 +502,7 @@ ngx_rtprop_hub_group_fail(ngx_rtprop_hub_doc_t *doc, ngx_int_t rc)
 
 /* done() may free its update, and have others wait for the document. */
 
-static void
+void
 ngx_rtprop_hub_group_end(ngx_rtprop_hub_doc_t *doc)
 {
     ngx_queue_t          *q, group;

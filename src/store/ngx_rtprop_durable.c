@@ -89,6 +89,7 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
     e->members = ngx_rtprop_durable_members;
     e->state_get = ngx_rtprop_durable_state_get;
     e->state_put = ngx_rtprop_durable_state_put;
+    e->state_held = ngx_rtprop_durable_state_held;
     e->lease = ngx_rtprop_durable_lease;
     e->release = ngx_rtprop_durable_release;
     e->schedule = ngx_rtprop_durable_schedule;

@@ -39,6 +39,10 @@ typedef struct ngx_rtprop_durable_s  ngx_rtprop_durable_t;
  * own number: with retried, it may have been done before, and then that is the
  * answer.  ttl (ms, NULL: for ever) is given when expires is set.
  *
+ * lock, which may be NULL, is get once more, and keeps the row from everybody
+ * else until the transaction's end; where get or put was replaced, and lock was
+ * not, it is left alone.
+ *
  * With pair the key is "{prefix}:{length of a}:{a}:{b}", and two texts, a and
  * b, stand in the place of id.  Without get the document is in the table
  * "document", by its whole key.
@@ -49,12 +53,15 @@ typedef struct {
     const char                *get_sql;
     const char                *put;
     const char                *put_sql;
+    const char                *lock;
+    const char                *lock_sql;
     unsigned                   pair:1;
     unsigned                   expires:1;
 
     /* private from here on */
     ngx_rtprop_query_t        *get_query;
     ngx_rtprop_query_t        *put_query;
+    ngx_rtprop_query_t        *lock_query;     /* NULL: there is none */
     ngx_rtprop_query_t        *events_query;   /* put, and events with it */
 } ngx_rtprop_durable_document_t;
 

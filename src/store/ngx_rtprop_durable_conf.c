@@ -56,6 +56,10 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_durable_stats[] = {
       ngx_string("Documents that another worker had changed meanwhile."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_durable_held_total"),
+      ngx_string("Changes of documents that waited for the row's lock."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_string("rtprop_durable_armed_total"),
       ngx_string("Jobs put on the engine's schedule from the database."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
@@ -208,10 +212,19 @@ static ngx_int_t
 ngx_rtprop_durable_compose(ngx_conf_t *cf,
     ngx_rtprop_durable_document_t *document)
 {
-    u_char      *sql;
-    size_t       len;
-    ngx_str_t    text;
-    ngx_uint_t   n;
+    u_char              *sql;
+    size_t               len;
+    ngx_str_t            text;
+    ngx_uint_t           n;
+    ngx_rtprop_query_t  *lock;
+
+    lock = document->lock_query;
+
+    if (lock && !lock->replaced
+        && (document->get_query->replaced || document->put_query->replaced))
+    {
+        document->lock_query = NULL;
+    }
 
     text.data = (u_char *) document->put_query->sql;
     text.len = ngx_strlen(text.data);
@@ -306,6 +319,15 @@ ngx_rtprop_durable_put_query(ngx_conf_t *cf,
         : "id text, " NGX_RTPROP_DURABLE_PUT_PARAMS ", "
           NGX_RTPROP_DURABLE_APPEND_PARAMS,
         NGX_RTPROP_DURABLE_EVENTS_COLUMNS);
+
+    if (document->lock) {
+        document->lock_query = ngx_rtprop_query_add(cf, document->lock,
+            document->lock_sql, "id text", NGX_RTPROP_DURABLE_GET_COLUMNS);
+
+        if (document->lock_query == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
     return (document->get_query && document->put_query
             && document->events_query)

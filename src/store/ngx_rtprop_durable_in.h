@@ -122,6 +122,8 @@ void ngx_rtprop_durable_state_get(ngx_rtprop_engine_t *e,
     ngx_rtprop_state_t *op);
 void ngx_rtprop_durable_state_put(ngx_rtprop_engine_t *e,
     ngx_rtprop_state_t *op);
+ngx_int_t ngx_rtprop_durable_state_held(ngx_rtprop_engine_t *e,
+    ngx_rtprop_state_t *op);
 
 
 /* --------------------------------------------- ngx_rtprop_durable_publish.c */
@@ -289,6 +291,7 @@ typedef enum {
     NGX_RTPROP_DURABLE_HISTORY,
     NGX_RTPROP_DURABLE_KNOWN,
     NGX_RTPROP_DURABLE_CONFLICTS,
+    NGX_RTPROP_DURABLE_HELD,
     NGX_RTPROP_DURABLE_ARMED,
     NGX_RTPROP_DURABLE_RAN,
     NGX_RTPROP_DURABLE_ANEW

@@ -12,6 +12,8 @@ typedef struct {
     ngx_rtprop_durable_carry_t      carry;
     ngx_rtprop_work_t               work;
     ngx_rtprop_statement_t          statement;
+    ngx_rtprop_statement_t          ahead;      /* that locks the row */
+    ngx_str_t                       lock;
     ngx_rtprop_durable_t           *d;
     ngx_rtprop_state_t             *op;
     ngx_rtprop_durable_document_t  *document;
@@ -29,7 +31,11 @@ static ngx_rtprop_durable_putting_t *ngx_rtprop_durable_putting(
 static ngx_int_t ngx_rtprop_durable_key(ngx_rtprop_durable_document_t *document,
     ngx_str_t *key, ngx_rtprop_param_t *params);
 static void ngx_rtprop_durable_got(ngx_rtprop_work_t *work);
+static void ngx_rtprop_durable_held(ngx_rtprop_durable_early_t *early);
+static ngx_int_t ngx_rtprop_durable_judge(ngx_rtprop_work_t *work);
 static void ngx_rtprop_durable_put(ngx_rtprop_durable_early_t *early);
+static ngx_int_t ngx_rtprop_durable_put_locks(
+    ngx_rtprop_durable_putting_t *p);
 static ngx_int_t ngx_rtprop_durable_put_params(
     ngx_rtprop_durable_putting_t *p);
 static void ngx_rtprop_durable_was_put(ngx_rtprop_work_t *work);
@@ -95,6 +101,17 @@ ngx_rtprop_durable_putting(ngx_rtprop_durable_t *d, ngx_rtprop_state_t *op,
     if (n == NGX_ERROR) {
         return NULL;
     }
+
+    p->lock.len = op->key.len + 1;
+    p->lock.data = ngx_pnalloc(op->op.pool, p->lock.len);
+
+    if (p->lock.data == NULL) {
+        return NULL;
+    }
+
+    /* no channel's lock, see rtprop_lock */
+    p->lock.data[0] = '=';
+    ngx_memcpy(&p->lock.data[1], op->key.data, op->key.len);
 
     p->nkeys = n;
     p->d = d;
@@ -210,6 +227,97 @@ ngx_rtprop_durable_value(ngx_rtprop_state_t *op, ngx_rtprop_result_t *result,
 }
 
 
+/* ------------------------------------------------------------------ held */
+
+ngx_int_t
+ngx_rtprop_durable_state_held(ngx_rtprop_engine_t *e, ngx_rtprop_state_t *op)
+{
+    ngx_rtprop_durable_t           *d;
+    ngx_rtprop_durable_putting_t   *p;
+    ngx_rtprop_durable_document_t  *document;
+
+    d = e->data;
+    document = ngx_rtprop_durable_document(d->conf, &op->key);
+
+    p = (document && document->lock_query)
+        ? ngx_rtprop_durable_putting(d, op, document) : NULL;
+
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p->early.run = ngx_rtprop_durable_held;
+    p->early.data = p;
+
+    ngx_rtprop_durable_when(d, &p->early);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_rtprop_durable_held(ngx_rtprop_durable_early_t *early)
+{
+    ngx_rtprop_durable_putting_t *p = early->data;
+
+    if (p->d->epoch == 0) {
+        ngx_rtprop_durable_state_done(p->op, NGX_ERROR);
+        return;
+    }
+
+    p->ahead.query = p->document->lock_query;
+    p->ahead.params = p->params;
+    p->statement.query = p->document->put_query;
+    p->work.ahead = &p->ahead;
+    p->work.judge = ngx_rtprop_durable_judge;
+    p->work.locks = &p->lock;
+    p->work.nlocks = 1;
+    p->work.write = 1;
+    p->work.done = ngx_rtprop_durable_was_put;
+
+    ngx_rtprop_durable_bump(p->d, NGX_RTPROP_DURABLE_HELD, 1);
+
+    ngx_rtprop_store_do(p->d->store, &p->work);
+}
+
+
+static ngx_int_t
+ngx_rtprop_durable_judge(ngx_rtprop_work_t *work)
+{
+    ngx_int_t                      rc;
+    ngx_rtprop_state_t            *op;
+    ngx_rtprop_result_t           *result;
+    ngx_rtprop_durable_putting_t  *p;
+
+    p = work->data;
+    op = p->op;
+    result = p->ahead.result;
+
+    op->version = 0;
+    op->now = 0;
+    ngx_str_null(&op->value);
+
+    if (ngx_rtprop_result_rows(result)) {
+        op->version = ngx_rtprop_result_number(result, 0, 0);
+        op->now = ngx_rtprop_result_number(result, 0, 2);
+
+        if (ngx_rtprop_durable_value(op, result, 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    rc = op->judge(op);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    p->events = ngx_rtprop_durable_count(op->events, op->nevents);
+
+    return ngx_rtprop_durable_put_locks(p);
+}
+
+
 /* ------------------------------------------------------------------- put */
 
 /* Events of a document that is not the database's are so all the same. */
@@ -251,30 +359,40 @@ ngx_rtprop_durable_put(ngx_rtprop_durable_early_t *early)
 {
     ngx_rtprop_durable_putting_t *p = early->data;
 
-    ngx_rtprop_state_t  *op;
-
-    op = p->op;
-
-    p->work.locks = ngx_palloc(op->op.pool,
-                               (p->events + 1) * sizeof(ngx_str_t));
-
-    if (p->d->epoch == 0 || p->work.locks == NULL
-        || ngx_rtprop_durable_put_params(p) != NGX_OK)
-    {
-        ngx_rtprop_durable_state_done(op, NGX_ERROR);
+    if (p->d->epoch == 0 || ngx_rtprop_durable_put_locks(p) != NGX_OK) {
+        ngx_rtprop_durable_state_done(p->op, NGX_ERROR);
         return;
     }
 
-    p->work.locks[0] = op->key;
-    p->work.nlocks = 1 + ngx_rtprop_durable_locks(op->events, op->nevents,
-                                                  &p->work.locks[1]);
-    p->statement.query = p->events ? p->document->events_query
-                                   : p->document->put_query;
     p->work.write = 1;
     p->work.done = ngx_rtprop_durable_was_put;
-    p->expected = op->version;
 
     ngx_rtprop_store_do(p->d->store, &p->work);
+}
+
+
+static ngx_int_t
+ngx_rtprop_durable_put_locks(ngx_rtprop_durable_putting_t *p)
+{
+    ngx_str_t           *locks;
+    ngx_rtprop_state_t  *op;
+
+    op = p->op;
+    locks = ngx_palloc(op->op.pool, (p->events + 1) * sizeof(ngx_str_t));
+
+    if (locks == NULL || ngx_rtprop_durable_put_params(p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    locks[0] = p->lock;
+    p->work.locks = locks;
+    p->work.nlocks = 1 + ngx_rtprop_durable_locks(op->events, op->nevents,
+                                                  &locks[1]);
+    p->statement.query = p->events ? p->document->events_query
+                                   : p->document->put_query;
+    p->expected = op->version;
+
+    return NGX_OK;
 }
 
 
@@ -320,8 +438,8 @@ ngx_rtprop_durable_was_put(ngx_rtprop_work_t *work)
     result = p->statement.result;
 
     if (work->rc != NGX_OK) {
-        ngx_rtprop_durable_state_done(op, work->rc == NGX_BUSY ? NGX_BUSY
-                                                               : NGX_ERROR);
+        ngx_rtprop_durable_state_done(op, work->rc == NGX_DECLINED
+                                          ? NGX_ERROR : work->rc);
         return;
     }
 

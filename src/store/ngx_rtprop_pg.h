@@ -154,6 +154,7 @@ typedef struct {
     uint64_t                   sent;      /* usec */
     ngx_rtprop_work_t         *offender;  /* NULL with failed: none of them */
     PGresult                  *error;
+    ngx_int_t                  verdict;   /* of judge(), if it is rolled back */
     unsigned                   locked:1;  /* begins with the locks */
     unsigned                   active:1;
 } ngx_rtprop_batch_t;
@@ -249,6 +250,28 @@ ngx_uint_t ngx_rtprop_pg_schema(void);
 /* store_batch, store_read: send what waits, as far as it may be sent. */
 void ngx_rtprop_store_write(ngx_rtprop_store_t *store);
 void ngx_rtprop_store_read(ngx_rtprop_store_t *store);
+
+/* store_held: sends the batch's one work, which has an "ahead". */
+ngx_int_t ngx_rtprop_store_hold(ngx_rtprop_store_t *store);
+
+/* How works go back to the queue. */
+
+typedef enum {
+    NGX_RTPROP_AGAIN_TOGETHER = 0,
+    NGX_RTPROP_AGAIN_ALONE,             /* nobody knows which one failed */
+    NGX_RTPROP_AGAIN_LOST               /* nobody knows whether it failed */
+} ngx_rtprop_again_e;
+
+/*
+ * store_batch: puts what is to be written into the pipeline; takes the result
+ * of one of these statements; ends the batch, in one of three ways.
+ */
+ngx_int_t ngx_rtprop_batch_put(ngx_rtprop_store_t *store);
+void ngx_rtprop_batch_result(ngx_rtprop_pg_segment_t *segment, PGresult *res,
+    ngx_uint_t nth);
+void ngx_rtprop_batch_committed(ngx_rtprop_store_t *store);
+void ngx_rtprop_batch_failed(ngx_rtprop_store_t *store);
+void ngx_rtprop_batch_again(ngx_rtprop_store_t *store, ngx_rtprop_again_e how);
 
 /* The work ends; it was taken out of its queue. */
 void ngx_rtprop_store_done(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w,

@@ -144,6 +144,10 @@ ngx_rtprop_store_do(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w)
         w->statements[i].result = NULL;
     }
 
+    if (w->ahead) {
+        w->ahead->result = NULL;
+    }
+
     w->retried = 0;
     w->attempts = 0;
     w->failed = 0;
@@ -191,6 +195,10 @@ ngx_rtprop_store_done(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w,
 
     case NGX_OK:
         stat = w->write ? NGX_RTPROP_STORE_WRITES : NGX_RTPROP_STORE_READS;
+        break;
+
+    case NGX_DONE:
+        stat = NGX_RTPROP_STORE_READS;
         break;
 
     case NGX_DECLINED:
@@ -258,6 +266,12 @@ ngx_rtprop_store_usable(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w)
     ngx_rtprop_pg_t  *pg;
 
     pg = w->write ? &store->writer : &store->reader;
+
+    if (w->ahead && (pg->unusable[w->ahead->query->index]
+                     || !pg->prepared[w->ahead->query->index]))
+    {
+        return 0;
+    }
 
     for (i = 0; i < w->n; i++) {
 

@@ -14,7 +14,7 @@
  *    another work of their batch failed; those that name a common lock keep
  *    their order in any case.
  *  - A statement's text is fixed at configuration time: results can't decide
- *    inside a work what it does next; SQL does that.
+ *    inside a work what it does next; SQL does that.  One exception: "ahead".
  *  - The connection may die at any moment: a work is then sent again, with
  *    retried set, so it must find out by its own id that it was done before.
  *  - Isolation is READ COMMITTED: each statement sees what was committed
@@ -95,6 +95,17 @@ struct ngx_rtprop_work_s {
     void                      *data;
     ngx_rtprop_statement_t    *statements;
     ngx_uint_t                 n;         /* 1 .. NGX_RTPROP_WORK_MAX */
+
+    /*
+     * With ahead, of one that writes: this statement is sent first, in the
+     * same transaction, under the locks.  Then judge(), with its result there,
+     * sets what statements and locks are to be and returns NGX_OK; anything
+     * else, and all is rolled back, and that is rc.  It may be called again.
+     * Such a work has a transaction of its own, which the database ends when
+     * the worker does not come back to it in time.
+     */
+    ngx_rtprop_statement_t    *ahead;
+    ngx_int_t                (*judge)(ngx_rtprop_work_t *w);
 
     /*
      * Names that are locked, for its transaction, ahead of all statements of

@@ -14,31 +14,17 @@
 #define NGX_RTPROP_BATCH_TRIES   16
 
 
-/* How works go back to the queue. */
-
-typedef enum {
-    NGX_RTPROP_AGAIN_TOGETHER = 0,
-    NGX_RTPROP_AGAIN_ALONE,             /* nobody knows which one failed */
-    NGX_RTPROP_AGAIN_LOST               /* nobody knows whether it failed */
-} ngx_rtprop_again_e;
-
-
 static void ngx_rtprop_batch_fill(ngx_rtprop_store_t *store);
+static ngx_uint_t ngx_rtprop_batch_alone(ngx_rtprop_work_t *w);
 static ngx_int_t ngx_rtprop_batch_send(ngx_rtprop_store_t *store);
-static void ngx_rtprop_batch_result(ngx_rtprop_pg_segment_t *segment,
-    PGresult *res, ngx_uint_t nth);
 static void ngx_rtprop_batch_error(ngx_rtprop_batch_t *batch, PGresult *res,
     ngx_uint_t nth);
 static ngx_rtprop_work_t *ngx_rtprop_batch_find(ngx_rtprop_batch_t *batch,
     ngx_uint_t nth, ngx_uint_t *statement);
 static void ngx_rtprop_batch_end(ngx_rtprop_pg_segment_t *segment,
     ngx_int_t rc);
-static void ngx_rtprop_batch_committed(ngx_rtprop_store_t *store);
-static void ngx_rtprop_batch_failed(ngx_rtprop_store_t *store);
 static ngx_rtprop_work_t *ngx_rtprop_batch_offender(
     ngx_rtprop_store_t *store, ngx_rtprop_fail_e fail);
-static void ngx_rtprop_batch_again(ngx_rtprop_store_t *store,
-    ngx_rtprop_again_e how);
 
 
 void
@@ -83,9 +69,7 @@ ngx_rtprop_batch_fill(ngx_rtprop_store_t *store)
             return;
         }
 
-        /* one that failed together with others too often goes alone */
-
-        if (w->attempts >= NGX_RTPROP_BATCH_ROUNDS && batch->n) {
+        if (ngx_rtprop_batch_alone(w) && batch->n) {
             return;
         }
 
@@ -93,15 +77,60 @@ ngx_rtprop_batch_fill(ngx_rtprop_store_t *store)
         ngx_queue_insert_tail(&batch->works, &w->queue);
         batch->n++;
 
-        if (w->attempts >= NGX_RTPROP_BATCH_ROUNDS) {
+        if (ngx_rtprop_batch_alone(w)) {
             return;
         }
     }
 }
 
 
+/* It failed together with others too often, or decides before it writes. */
+
+static ngx_uint_t
+ngx_rtprop_batch_alone(ngx_rtprop_work_t *w)
+{
+    return w->attempts >= NGX_RTPROP_BATCH_ROUNDS || w->ahead;
+}
+
+
 static ngx_int_t
 ngx_rtprop_batch_send(ngx_rtprop_store_t *store)
+{
+    ngx_rtprop_work_t   *w;
+    ngx_rtprop_batch_t  *batch;
+
+    batch = &store->batch;
+
+    batch->active = 1;
+    batch->error = NULL;
+    batch->offender = NULL;
+    batch->sent = ngx_rtprop_usec();
+    batch->segment.data = store;
+
+    w = ngx_queue_data(ngx_queue_head(&batch->works), ngx_rtprop_work_t,
+                       queue);
+
+    if (w->ahead) {
+        return ngx_rtprop_store_hold(store);
+    }
+
+    batch->segment.result = ngx_rtprop_batch_result;
+    batch->segment.end = ngx_rtprop_batch_end;
+
+    if (ngx_rtprop_batch_put(store) != NGX_OK
+        || ngx_rtprop_pg_sync(&store->writer, &batch->segment) != NGX_OK)
+    {
+        /* nothing of it can have been committed */
+        ngx_rtprop_batch_again(store, NGX_RTPROP_AGAIN_TOGETHER);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_rtprop_batch_put(ngx_rtprop_store_t *store)
 {
     ngx_int_t            rc;
     ngx_uint_t           i;
@@ -112,14 +141,6 @@ ngx_rtprop_batch_send(ngx_rtprop_store_t *store)
 
     pg = &store->writer;
     batch = &store->batch;
-
-    batch->active = 1;
-    batch->error = NULL;
-    batch->offender = NULL;
-    batch->sent = ngx_rtprop_usec();
-    batch->segment.result = ngx_rtprop_batch_result;
-    batch->segment.end = ngx_rtprop_batch_end;
-    batch->segment.data = store;
 
     rc = ngx_rtprop_store_send_locks(pg, &batch->works);
 
@@ -143,13 +164,7 @@ ngx_rtprop_batch_send(ngx_rtprop_store_t *store)
     batch->current = NULL;
     batch->statement = 0;
 
-    if (rc == NGX_ERROR || ngx_rtprop_pg_sync(pg, &batch->segment) != NGX_OK) {
-        /* nothing of it can have been committed */
-        ngx_rtprop_batch_again(store, NGX_RTPROP_AGAIN_TOGETHER);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -158,7 +173,7 @@ ngx_rtprop_batch_send(ngx_rtprop_store_t *store)
  * each statement has exactly one.
  */
 
-static void
+void
 ngx_rtprop_batch_result(ngx_rtprop_pg_segment_t *segment, PGresult *res,
     ngx_uint_t nth)
 {
@@ -283,7 +298,7 @@ ngx_rtprop_batch_end(ngx_rtprop_pg_segment_t *segment, ngx_int_t rc)
 }
 
 
-static void
+void
 ngx_rtprop_batch_committed(ngx_rtprop_store_t *store)
 {
     ngx_queue_t          works, *q;
@@ -314,7 +329,7 @@ ngx_rtprop_batch_committed(ngx_rtprop_store_t *store)
 
 /* The transaction was rolled back. */
 
-static void
+void
 ngx_rtprop_batch_failed(ngx_rtprop_store_t *store)
 {
     PGresult           *error;
@@ -337,7 +352,8 @@ ngx_rtprop_batch_failed(ngx_rtprop_store_t *store)
         return;
     }
 
-    ngx_rtprop_store_log_failure(store, w->statements[w->failed].query->name,
+    ngx_rtprop_store_log_failure(store, w->ahead ? w->ahead->query->name
+                                  : w->statements[w->failed].query->name,
                                  error);
 
     state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
@@ -389,7 +405,7 @@ ngx_rtprop_batch_offender(ngx_rtprop_store_t *store, ngx_rtprop_fail_e fail)
  * How often they may go is bounded by their time.
  */
 
-static void
+void
 ngx_rtprop_batch_again(ngx_rtprop_store_t *store, ngx_rtprop_again_e how)
 {
     ngx_uint_t           i;
@@ -413,6 +429,11 @@ ngx_rtprop_batch_again(ngx_rtprop_store_t *store, ngx_rtprop_again_e how)
         for (i = 0; i < w->n; i++) {
             PQclear(w->statements[i].result);
             w->statements[i].result = NULL;
+        }
+
+        if (w->ahead) {
+            PQclear(w->ahead->result);
+            w->ahead->result = NULL;
         }
 
         if (how == NGX_RTPROP_AGAIN_LOST) {

@@ -82,8 +82,9 @@ ngx_rtprop_store_preconfiguration(ngx_conf_t *cf)
 
     conf->lock = ngx_rtprop_query_add(cf, "rtprop_lock",
         "SELECT pg_advisory_xact_lock(h)"
-        " FROM (SELECT DISTINCT hashtextextended(n, 0) AS h"
-        " FROM unnest($1) AS n ORDER BY 1) AS s",
+        " FROM (SELECT DISTINCT n NOT LIKE '=%' AS c,"
+        " hashtextextended(n, 0) AS h"
+        " FROM unnest($1) AS n ORDER BY 1, 2) AS s",
         "names text[]", "");
 
     return conf->lock ? NGX_OK : NGX_ERROR;

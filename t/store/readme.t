@@ -51,11 +51,11 @@ for my $file (@files) {
         $code{$name} = [list($arg[1]), list($arg[2])];
     }
 
-    while ($source =~ /\.(get|put) = "(\w+)",(.*?)\}/sg) {
+    while ($source =~ /\.(get|put|lock) = "(\w+)",(.*?)\}/sg) {
         my ($what, $name, $rest, $at) = ($1, $2, $3, $-[3]);
         my $key = $rest =~ /\.pair = 1/ ? 'first text, second text'
                                         : 'id text';
-        $code{$name} = $what eq 'get'
+        $code{$name} = $what ne 'put'
             ? [$key, list('NGX_RTPROP_DURABLE_GET_COLUMNS')]
             : ["$key, " . list('NGX_RTPROP_DURABLE_PUT_PARAMS'),
                list('NGX_RTPROP_DURABLE_PUT_COLUMNS')];

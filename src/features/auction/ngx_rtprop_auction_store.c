@@ -75,7 +75,15 @@ static const ngx_rtprop_durable_document_t  ngx_rtprop_auction_document = {
     .get_sql = "SELECT * FROM rtprop.auction_get($1)",
     .put = "auction_put",
     .put_sql = "SELECT * FROM rtprop.auction_put($1, $2, $3, $4, $5, $6, $7, "
-               "$8)"
+               "$8)",
+
+    /* the time is read when the row is locked */
+    .lock = "auction_lock",
+    .lock_sql = "SELECT l.version, l.value, clock_timestamp() AS at"
+                " FROM (SELECT version, value FROM rtprop.auction"
+                " WHERE id = $1"
+                " AND (expires IS NULL OR expires > clock_timestamp())"
+                " FOR UPDATE) AS l"
 };
 
 
