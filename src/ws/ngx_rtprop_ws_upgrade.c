@@ -13,6 +13,8 @@
 
 static ngx_int_t ngx_rtprop_ws_judge(ngx_http_request_t *r,
     rtprop_ws_handshake_t *hs);
+static ngx_int_t ngx_rtprop_ws_required(ngx_http_request_t *r,
+    rtprop_ws_handshake_e e);
 static ngx_int_t ngx_rtprop_ws_push(ngx_http_request_t *r, const char *name,
     u_char *value, size_t len);
 static ngx_int_t ngx_rtprop_ws_headers(ngx_http_request_t *r,
@@ -112,15 +114,9 @@ ngx_rtprop_ws_judge(ngx_http_request_t *r, rtprop_ws_handshake_t *hs)
                                     "method_not_allowed",
                                     rtprop_ws_handshake_reason(e));
 
+    case RTPROP_WS_HANDSHAKE_UPGRADE:
     case RTPROP_WS_HANDSHAKE_VERSION:
-        if (ngx_rtprop_ws_push(r, "Sec-WebSocket-Version", (u_char *) "13", 2)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_rtprop_ws_refuse(r, 426, "upgrade_required",
-                                    rtprop_ws_handshake_reason(e));
+        return ngx_rtprop_ws_required(r, e);
 
     default:
         return ngx_rtprop_ws_refuse(r, NGX_HTTP_BAD_REQUEST, "bad_handshake",
@@ -133,6 +129,28 @@ ngx_rtprop_ws_judge(ngx_http_request_t *r, rtprop_ws_handshake_t *hs)
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * What must be spoken here (RFC 9110, 15.5.22 and 7.8), and in which version
+ * (RFC 6455, 4.4).
+ */
+
+static ngx_int_t
+ngx_rtprop_ws_required(ngx_http_request_t *r, rtprop_ws_handshake_e e)
+{
+    if (ngx_rtprop_ws_push(r, "Upgrade", (u_char *) "websocket", 9) != NGX_OK
+        || ngx_rtprop_ws_push(r, "Connection", (u_char *) "upgrade", 7)
+           != NGX_OK
+        || ngx_rtprop_ws_push(r, "Sec-WebSocket-Version", (u_char *) "13", 2)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_rtprop_ws_refuse(r, 426, "upgrade_required",
+                                rtprop_ws_handshake_reason(e));
 }
 
 

@@ -94,8 +94,8 @@ my @refused = (
     ['POST with a body', 405, method => 'POST',
      headers => ['Content-Length', 4], early => 'body'],
     ['HTTP/1.0', 400, http => '1.0'],
-    ['no Upgrade', 400, headers => [Upgrade => undef]],
-    ['another Upgrade', 400, headers => [Upgrade => 'h2c']],
+    ['no Upgrade', 426, headers => [Upgrade => undef]],
+    ['another Upgrade', 426, headers => [Upgrade => 'h2c']],
     ['no Connection', 400, headers => [Connection => undef]],
     ['Connection without upgrade', 400, headers => [Connection => 'close']],
     ['no key', 400, headers => ['Sec-WebSocket-Key', undef]],
@@ -124,14 +124,22 @@ for (@refused) {
     is($body->{code}, $code{$status}, "$name: code");
     ok(length($body->{message} // ''), "$name: message");
     is($ws->header('Content-Type'), 'application/json', "$name: JSON");
-    is($ws->header('Sec-WebSocket-Version'), 13, "$name: our version")
-        if $status == 426;
+
+    if ($status == 426) {
+        is($ws->header('Sec-WebSocket-Version'), 13, "$name: our version");
+        is($ws->header('Upgrade'), 'websocket', "$name: what is spoken");
+        like(join(',', $ws->headers_of('Connection')), qr/\bupgrade\b/,
+             "$name: for this connection");
+    }
+
     is($ws->header('Allow'), 'GET', "$name: what is allowed")
         if $status == 405;
 }
 
 my $http = http();
-is($http->request(GET => '/echo')->{status}, 400, 'a plain GET');
+my $plain = $http->request(GET => '/echo');
+is($plain->{status}, 426, 'a plain GET');
+is($plain->{headers}{upgrade}, 'websocket', 'learns what is spoken here');
 is($http->request(HEAD => '/echo')->{status}, 405, 'a HEAD');
 is($http->request(GET => '/plain')->{body}, "plain\n",
    'a connection that was refused serves on');
