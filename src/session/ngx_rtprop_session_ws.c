@@ -57,6 +57,8 @@ static ngx_int_t ngx_rtprop_session_ws_info(ngx_rtprop_handshake_t *h,
 static ngx_int_t ngx_rtprop_session_ws_member(rtprop_json_buf_t *buf,
     const char *key, ngx_str_t value);
 static void ngx_rtprop_session_ws_admitted(ngx_rtprop_admit_t *admit);
+static ngx_int_t ngx_rtprop_session_ws_excluded(ngx_rtprop_handshake_t *h,
+    ngx_int_t rc);
 static ngx_int_t ngx_rtprop_session_ws_upgrade(ngx_rtprop_handshake_t *h);
 static ngx_rtprop_session_ws_t *ngx_rtprop_session_ws_create(
     ngx_rtprop_handshake_t *h);
@@ -348,17 +350,33 @@ ngx_rtprop_session_ws_admitted(ngx_rtprop_admit_t *admit)
                                       admit->session);
     }
 
-    if (rc == NGX_DECLINED) {
-        rc = ngx_rtprop_session_ws_refuse(r, NGX_HTTP_TOO_MANY_REQUESTS,
-                                 "rate_limited",
-                                 "this user has too many connections");
-    } else {
-        rc = ngx_rtprop_session_ws_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                 "unavailable", "there is no room now");
-    }
+    rc = ngx_rtprop_session_ws_excluded(h, rc);
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
+}
+
+
+/* Of "no room" and "nobody to ask" the second is not this machine's. */
+
+static ngx_int_t
+ngx_rtprop_session_ws_excluded(ngx_rtprop_handshake_t *h, ngx_int_t rc)
+{
+    const char  *why;
+
+    if (rc == NGX_DECLINED) {
+        return ngx_rtprop_session_ws_refuse(h->request,
+                                 NGX_HTTP_TOO_MANY_REQUESTS, "rate_limited",
+                                 "this user has too many connections");
+    }
+
+    why = h->worker->draining ? "the server restarts, come again"
+          : (rc == NGX_BUSY) ? "there is no room now"
+          : "the server cannot reach what it needs now, come again";
+
+    return ngx_rtprop_session_ws_refuse(h->request,
+                                        NGX_HTTP_SERVICE_UNAVAILABLE,
+                                        "unavailable", why);
 }
 
 

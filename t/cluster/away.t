@@ -57,6 +57,8 @@ is(asks($ann, 'ping')->{type}, 'pong', 'the connection stays');
 
 my $refused = client(nginx => $a, user => 'cat', welcome => 0);
 is($refused->status, 503, 'new ones are refused');
+like($refused->body_json->{message}, qr/cannot reach what it needs/,
+     'for want of Redis, not of room');
 
 
 # ---- back, with its data

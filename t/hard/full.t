@@ -56,6 +56,7 @@ rounds('full of people', sub {
     cmp_ok(scalar @in, '>', 300, 'people: many come in');
     is($ws->status, 503, 'people: one more is refused');
     is($ws->body_json->{code}, 'unavailable', 'people: to come again');
+    is($ws->body_json->{message}, 'there is no room now', 'people: why');
     is(health()->{status}, 'degraded', 'people: health says so');
     is(api(POST => '/api/publish', { channel => 'user:p1',
                                      type => 'x:event' })->{status}, 200,
