@@ -2,12 +2,20 @@
 
 # Applies the migrations of sql/ that a database does not have yet, by psql:
 #
-#   tools/migrate.sh CONNINFO      as libpq reads it; "" for the environment's
+#   tools/migrate.sh CONNINFO      as libpq reads it
 #
 # All in one transaction, under the lock that rtprop_postgres' migrate=on takes
 # (NGX_RTPROP_MIGRATE_LOCK).  The role becomes the owner of the schema.
 
 set -e
+
+# libpq would take a default, which is rarely the database that was meant
+
+if [ -z "$1" ]; then
+    echo 'CONNINFO is empty; say which database, as in' >&2
+    echo '    make migrate CONNINFO="host=db dbname=site user=site_owner"' >&2
+    exit 1
+fi
 
 dir=$(cd "$(dirname "$0")/../sql" && pwd)
 
@@ -20,6 +28,7 @@ SET LOCAL client_min_messages = warning;
 SELECT pg_advisory_xact_lock(7382059118) \g /dev/null
 SELECT to_regclass('rtprop.migration') IS NOT NULL AS known \gset
 \set version 0
+\set done false
 \if :known
 SELECT coalesce(max(version), 0) AS version FROM rtprop.migration \gset
 \endif
@@ -39,11 +48,18 @@ SELECT :version < $number AS todo \\gset
 \\if :todo
 \\echo '$name'
 \\i '$file'
+\\set done true
 INSERT INTO rtprop.migration (version, name, breaking)
 VALUES ($number, '${name#*_}', $breaking);
 \\endif
 END
     done
 
-    echo 'COMMIT;'
+    cat << 'END'
+COMMIT;
+\if :done
+\else
+\echo 'nothing to do: the schema has version' :version
+\endif
+END
 } | psql -Xqw -d "$1" -f -

@@ -63,7 +63,13 @@ cmp_ok(scalar(() = join('', map { $_->nginx->log } @stores)
                    =~ /rtprop: migration 001_schema/g), '<=', 1, 'once');
 is_deeply([map { $_->stop } @stores], [], 'nothing unexpected in the logs');
 
-is($pg->migrate(dbname => 'site'), '', 'make migrate again does nothing');
+is($pg->migrate(dbname => 'site'),
+   'nothing to do: the schema has version ' . @files . "\n",
+   'make migrate again does nothing, and says so');
+
+my $said = `make --no-print-directory -C '$top' migrate CONNINFO= 2>&1`;
+isnt($?, 0, 'no CONNINFO: refused');
+like($said, qr/CONNINFO is empty.*CONNINFO="host=/s, 'with what is right');
 
 
 # ------------------------------------------------------------ by psql alone
