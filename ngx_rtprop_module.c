@@ -422,7 +422,14 @@ ngx_rtprop_create_main_conf(ngx_conf_t *cf)
 static char *
 ngx_rtprop_init_main_conf(ngx_conf_t *cf, void *conf)
 {
-    ngx_rtprop_conf_main_init(conf);
+    ngx_rtprop_main_conf_t *rmcf = conf;
+
+    if (rmcf->used) {
+        ngx_rtprop_conf_main_check(cf, rmcf, ngx_rtprop_store_configured(rmcf));
+        ngx_rtprop_store_check(cf, rmcf);
+    }
+
+    ngx_rtprop_conf_main_init(rmcf);
 
     return NGX_CONF_OK;
 }
@@ -454,6 +461,10 @@ ngx_rtprop_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_rtprop_ws_conf_t  *ws;
 
     conf->main = ngx_rtprop_main_conf(cf);
+
+    if (conf->location) {
+        ngx_rtprop_http_check(cf, conf);
+    }
 
     if (ngx_rtprop_conf_merge(cf, prev, conf) != NGX_CONF_OK
         || ngx_rtprop_auth_merge(cf, prev, conf) != NGX_CONF_OK)

@@ -99,6 +99,9 @@ for my $file (sort glob "$prefix/conf.examples/*.conf") {
 
     ok(eval { $nginx->start }, "$name starts") or diag($@);
 
+    unlike($nginx->stderr, qr/\[warn\].*"rtprop/,
+           "$name: nothing to warn of");
+
     if ($nginx->alive) {
         my @paths = $text =~ m{location (?:= )?(/ws[\w-]*)}g;
         ok(@paths, "$name has a place for WebSockets");

@@ -453,6 +453,30 @@ ngx_rtprop_conf_bad(ngx_conf_t *cf, ngx_str_t *value, const char *right)
 }
 
 
+void
+ngx_rtprop_conf_private(ngx_conf_t *cf, ngx_str_t *file)
+{
+    ngx_str_t         path, *args;
+    ngx_file_info_t   fi;
+
+    args = cf->args->elts;
+    path = *file;
+
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
+        || ngx_file_info(path.data, &fi) == NGX_FILE_ERROR)
+    {
+        return;
+    }
+
+    if (ngx_file_access(&fi) & 0006) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "everybody on this machine can read or write the "
+                           "secret in \"%V\" of \"%V\", it must be its "
+                           "owner's alone (chmod 600)", &path, &args[0]);
+    }
+}
+
+
 /* Cuts value at the first c. */
 
 static ngx_int_t

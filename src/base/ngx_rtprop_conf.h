@@ -66,6 +66,12 @@ char *ngx_rtprop_conf_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_rtprop_conf_bad(ngx_conf_t *cf, ngx_str_t *value,
     const char *right);
 
+/*
+ * Warns if a file that the directive of cf->args names, and that holds a
+ * secret, may be read or written by everybody.
+ */
+void ngx_rtprop_conf_private(ngx_conf_t *cf, ngx_str_t *file);
+
 /* Whether value begins with prefix and goes on; *rest is what follows it. */
 ngx_uint_t ngx_rtprop_conf_prefix(ngx_str_t *value, const char *prefix,
     ngx_str_t *rest);
@@ -79,6 +85,13 @@ char *ngx_rtprop_conf_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *prev,
 ngx_int_t ngx_rtprop_conf_main_unset(ngx_conf_t *cf,
     ngx_rtprop_main_conf_t *rmcf);
 void ngx_rtprop_conf_main_init(ngx_rtprop_main_conf_t *rmcf);
+
+/*
+ * Ahead of the defaults: warns of directives that do nothing without another
+ * one.  store: whether there is rtprop_postgres.
+ */
+void ngx_rtprop_conf_main_check(ngx_conf_t *cf, ngx_rtprop_main_conf_t *rmcf,
+    ngx_uint_t store);
 
 
 #endif /* _NGX_RTPROP_CONF_H_INCLUDED_ */

@@ -48,6 +48,35 @@ ngx_rtprop_conf_main_unset(ngx_conf_t *cf, ngx_rtprop_main_conf_t *rmcf)
 
 
 void
+ngx_rtprop_conf_main_check(ngx_conf_t *cf, ngx_rtprop_main_conf_t *rmcf,
+    ngx_uint_t store)
+{
+    ngx_uint_t  redis;
+
+    redis = (rmcf->engine == NGX_RTPROP_ENGINE_REDIS);
+
+    if (rmcf->redis && !redis) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"rtprop_redis\" does nothing without \"rtprop_engine "
+                      "redis\": workers are kept in step by shared memory");
+    }
+
+    if (rmcf->presence_lease != NGX_CONF_UNSET_MSEC && !redis) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"rtprop_presence_lease\" does nothing without "
+                      "\"rtprop_engine redis\"");
+    }
+
+    if (rmcf->redis_failover != NGX_CONF_UNSET_MSEC && !(redis && store)) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"rtprop_redis_failover\" does nothing without "
+                      "\"%s\"", redis ? "rtprop_postgres"
+                                      : "rtprop_engine redis");
+    }
+}
+
+
+void
 ngx_rtprop_conf_main_init(ngx_rtprop_main_conf_t *rmcf)
 {
     ngx_conf_init_uint_value(rmcf->engine, 0);

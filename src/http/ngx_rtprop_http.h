@@ -191,6 +191,12 @@ ngx_int_t ngx_rtprop_http_allow(ngx_http_request_t *r, ngx_uint_t methods);
 
 
 /*
+ * Warns of what is set in this location itself, ahead of the merge, and does
+ * nothing beside its "rtprop".
+ */
+void ngx_rtprop_http_check(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf);
+
+/*
  * For a location that serves something (nothing is done unless it is "api"),
  * after nginx's own limits are merged: a body that is allowed stays in memory,
  * not in a file; one that nginx refuses as too large is answered as JSON.

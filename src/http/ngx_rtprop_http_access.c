@@ -5,6 +5,7 @@
 
 #include "http/ngx_rtprop_http.h"
 #include "http/rtprop_http.h"
+#include "base/ngx_rtprop_conf.h"
 #include "base/rtprop_hash.h"
 #include "session/ngx_rtprop_auth.h"
 
@@ -47,7 +48,13 @@ ngx_rtprop_http_api_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    return ngx_rtprop_http_key_check(cf, &name, &lcf->api_key);
+    rv = ngx_rtprop_http_key_check(cf, &name, &lcf->api_key);
+
+    if (rv == NGX_CONF_OK) {
+        ngx_rtprop_conf_private(cf, &name);
+    }
+
+    return rv;
 }
 
 

@@ -421,6 +421,37 @@ ngx_rtprop_http_uptime(ngx_rtprop_worker_t *worker)
 }
 
 
+void
+ngx_rtprop_http_check(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf)
+{
+    const char                *name;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->location->handler != ngx_rtprop_http_api_handler) {
+        name = conf->api_key.data ? "rtprop_api_key"
+               : (conf->api_public == 1) ? "rtprop_api_public" : NULL;
+
+        if (name) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"%s\" does nothing in location \"%V\" of "
+                          "\"rtprop %V\", it belongs to \"rtprop api\"", name,
+                          &clcf->name, &conf->location->name);
+        }
+
+        return;
+    }
+
+    if (conf->api_key.data && conf->api_public == 1) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"rtprop_api_key\" is not asked for in location "
+                      "\"%V\" of \"rtprop_api_public on\", give each a "
+                      "location of its own", &clcf->name);
+    }
+}
+
+
 ngx_int_t
 ngx_rtprop_http_merge(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *conf)
 {

@@ -5,6 +5,7 @@
 #include "session/ngx_rtprop_auth.h"
 #include "session/ngx_rtprop_auth_conf.h"
 #include "session/rtprop_jwk.h"
+#include "base/ngx_rtprop_conf.h"
 
 
 #define NGX_RTPROP_AUTH_KEY_MAX   (64 * 1024)
@@ -19,6 +20,7 @@ static ngx_rtprop_auth_conf_t *ngx_rtprop_auth_get(ngx_conf_t *cf,
 static char *ngx_rtprop_auth_keys(ngx_conf_t *cf,
     ngx_rtprop_auth_conf_t *auth);
 static void ngx_rtprop_auth_keys_cleanup(void *data);
+static ngx_uint_t ngx_rtprop_auth_secrets(rtprop_jwt_keys_t *keys);
 static char *ngx_rtprop_auth_compile(ngx_conf_t *cf, ngx_str_t *value,
     ngx_rtprop_auth_value_t *av);
 
@@ -31,6 +33,7 @@ ngx_rtprop_auth_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     int                      rc;
     char                    *rv, *algs, *kid;
     ngx_str_t               *value, content;
+    ngx_uint_t               secrets;
     const char              *err;
     ngx_rtprop_auth_conf_t  *auth;
 
@@ -56,6 +59,8 @@ ngx_rtprop_auth_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    secrets = ngx_rtprop_auth_secrets(auth->keys);
+
     rc = rtprop_jwt_keys_add(auth->keys, content.data, content.len, algs, kid,
                              &err);
 
@@ -63,6 +68,10 @@ ngx_rtprop_auth_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (rc != RTPROP_OK) {
         return ngx_rtprop_auth_bad_file(cf, &value[1], err);
+    }
+
+    if (ngx_rtprop_auth_secrets(auth->keys) > secrets) {
+        ngx_rtprop_conf_private(cf, &value[1]);
     }
 
     return NGX_CONF_OK;
@@ -114,6 +123,7 @@ ngx_rtprop_auth_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     int                      rc;
     char                    *rv;
     ngx_str_t               *value, content;
+    ngx_uint_t               secrets;
     const char              *err;
     ngx_rtprop_auth_conf_t  *auth;
 
@@ -135,12 +145,18 @@ ngx_rtprop_auth_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    secrets = ngx_rtprop_auth_secrets(auth->keys);
+
     rc = rtprop_jwt_keys_add_jwks(auth->keys, content.data, content.len, &err);
 
     ngx_rtprop_auth_wipe(&content);
 
     if (rc != RTPROP_OK) {
         return ngx_rtprop_auth_bad_file(cf, &value[1], err);
+    }
+
+    if (ngx_rtprop_auth_secrets(auth->keys) > secrets) {
+        ngx_rtprop_conf_private(cf, &value[1]);
     }
 
     return NGX_CONF_OK;
@@ -462,6 +478,25 @@ static void
 ngx_rtprop_auth_keys_cleanup(void *data)
 {
     rtprop_jwt_keys_free(data);
+}
+
+
+/* Public keys are everybody's to read, these are not. */
+
+static ngx_uint_t
+ngx_rtprop_auth_secrets(rtprop_jwt_keys_t *keys)
+{
+    unsigned                 i;
+    ngx_uint_t               n;
+    const rtprop_jwt_key_t  *key;
+
+    for (i = 0, n = 0; (key = rtprop_jwt_keys_get(keys, i)) != NULL; i++) {
+        n += rtprop_jwt_key_allows(key, RTPROP_JWT_HS256)
+             || rtprop_jwt_key_allows(key, RTPROP_JWT_HS384)
+             || rtprop_jwt_key_allows(key, RTPROP_JWT_HS512);
+    }
+
+    return n;
 }
 
 

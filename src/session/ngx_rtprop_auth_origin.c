@@ -26,6 +26,7 @@ ngx_rtprop_auth_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t             i;
     const char            *err;
     ngx_array_t           *rules;
+    ngx_uint_t             required;
     rtprop_str_t           word;
     rtprop_origin_rule_t  *rule;
 
@@ -40,6 +41,7 @@ ngx_rtprop_auth_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+    required = 0;
 
     for (i = 1; i < cf->args->nelts; i++) {
         rule = ngx_array_push(rules);
@@ -54,12 +56,21 @@ ngx_rtprop_auth_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return ngx_rtprop_auth_origin_bad(cf, &value[i], err);
         }
 
+        required += (rule->kind == RTPROP_ORIGIN_REQUIRED);
+
         if (rule->kind == RTPROP_ORIGIN_REGEX) {
             rv = ngx_rtprop_auth_origin_compile(cf, &value[i], rule);
             if (rv != NGX_CONF_OK) {
                 return rv;
             }
         }
+    }
+
+    if (required == rules->nelts) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"rtprop_origin required\" names no origin and "
+                           "allows the same host's, say \"rtprop_origin "
+                           "required same\" or those that may connect");
     }
 
     lcf->origin = rules;

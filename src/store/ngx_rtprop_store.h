@@ -230,6 +230,9 @@ ngx_uint_t ngx_rtprop_store_up(ngx_rtprop_store_t *store);
 /* Whether there is an rtprop_postgres; known from postconfiguration on. */
 ngx_uint_t ngx_rtprop_store_configured(ngx_rtprop_main_conf_t *rmcf);
 
+/* Warns of queries that were replaced, if there is no rtprop_postgres. */
+void ngx_rtprop_store_check(ngx_conf_t *cf, ngx_rtprop_main_conf_t *rmcf);
+
 /* Makes rmcf->store; called when rmcf is made. */
 ngx_int_t ngx_rtprop_store_create_conf(ngx_conf_t *cf,
     ngx_rtprop_main_conf_t *rmcf);

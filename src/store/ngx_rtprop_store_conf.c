@@ -26,6 +26,8 @@ static char *ngx_rtprop_store_conninfo(ngx_conf_t *cf,
     ngx_rtprop_store_conf_t *conf, ngx_str_t *conninfo);
 static ngx_int_t ngx_rtprop_store_keep(ngx_conf_t *cf,
     ngx_rtprop_store_conf_t *conf, PQconninfoOption *option);
+
+
 ngx_rtprop_store_conf_t *
 ngx_rtprop_store_conf(ngx_rtprop_main_conf_t *rmcf)
 {
@@ -71,6 +73,27 @@ ngx_uint_t
 ngx_rtprop_store_configured(ngx_rtprop_main_conf_t *rmcf)
 {
     return ngx_rtprop_store_conf(rmcf)->configured;
+}
+
+
+void
+ngx_rtprop_store_check(ngx_conf_t *cf, ngx_rtprop_main_conf_t *rmcf)
+{
+    ngx_uint_t                 i;
+    ngx_rtprop_query_t       **query;
+    ngx_rtprop_store_conf_t   *conf;
+
+    conf = rmcf->store;
+    query = conf->queries.elts;
+
+    for (i = 0; i < conf->queries.nelts && !conf->configured; i++) {
+
+        if (query[i]->replaced) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"rtprop_query %s\" does nothing without "
+                          "\"rtprop_postgres\"", query[i]->name);
+        }
+    }
 }
 
 
@@ -240,6 +263,8 @@ ngx_rtprop_store_password_file(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
 
     *end = '\0';
 
+    ngx_rtprop_conf_private(cf, name);
+
     return ngx_rtprop_store_set(cf, conf, "password", (char *) text) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
@@ -255,7 +280,9 @@ ngx_rtprop_store_conninfo(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
     ngx_str_t *conninfo)
 {
     char              *message, *rv;
+    u_char             buf[NGX_MAX_CONF_ERRSTR];
     PGconn            *db;
+    ngx_str_t          line;
     const char        *values[3];
     PQconninfoOption  *option, *options;
 
@@ -288,8 +315,9 @@ ngx_rtprop_store_conninfo(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
     }
 
     if (ngx_strstr(PQerrorMessage(db), keywords[1]) == NULL) {
+        line = ngx_rtprop_pg_line(PQerrorMessage(db), buf, sizeof(buf));
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"rtprop_postgres\": %s", PQerrorMessage(db));
+                           "\"rtprop_postgres\": %V", &line);
         PQfinish(db);
         return NGX_CONF_ERROR;
     }

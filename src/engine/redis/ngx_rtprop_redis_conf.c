@@ -225,6 +225,10 @@ ngx_rtprop_redis_conf_option(ngx_conf_t *cf, ngx_rtprop_redis_conf_t *rcf,
             return option->set(cf, option, &rest,
                                (char *) rcf + option->offset);
         }
+
+        if (ngx_strcmp(value->data, option->name) == 0) {
+            return ngx_rtprop_conf_bad(cf, value, option->right);
+        }
     }
 
     return ngx_rtprop_conf_bad(cf, value, "an option: \"prefix=\", \"user=\", "
@@ -303,6 +307,8 @@ ngx_rtprop_redis_conf_secret(ngx_conf_t *cf,
                            "%i octets", &path, option->max);
         return NGX_CONF_ERROR;
     }
+
+    ngx_rtprop_conf_private(cf, &path);
 
     return NGX_CONF_OK;
 }

@@ -168,6 +168,9 @@ sub write_file {
     print {$fh} $content;
     close $fh or croak "$path: $!";
 
+    # secrets are as operations.md wants them
+    chmod 0600, $path if $name =~ /\.key$|password|jwks/;
+
     return $path;
 }
 
