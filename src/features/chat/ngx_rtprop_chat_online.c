@@ -14,6 +14,7 @@
 typedef struct {
     ngx_rtprop_update_t         update;
     ngx_rtprop_state_t          state;
+    ngx_rtprop_members_t        members;
     ngx_rtprop_hub_t           *hub;
     ngx_str_t                   user;
     ngx_str_t                   id;
@@ -28,15 +29,16 @@ static ngx_rtprop_chat_index_t *ngx_rtprop_chat_index_create(
 static ngx_int_t ngx_rtprop_chat_index_apply(ngx_rtprop_update_t *update,
     ngx_str_t *text, uint64_t version, int64_t now);
 static void ngx_rtprop_chat_index_done(ngx_rtprop_update_t *update);
-static void ngx_rtprop_chat_status(ngx_rtprop_hub_t *hub, ngx_str_t *user,
-    ngx_str_t *name, int64_t seen);
+static void ngx_rtprop_chat_status(ngx_rtprop_chat_index_t *x);
 static void ngx_rtprop_chat_status_read(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_status_left(ngx_rtprop_op_t *op);
+static void ngx_rtprop_chat_status_told(ngx_rtprop_chat_index_t *x);
 static void ngx_rtprop_chat_status_tell(ngx_rtprop_chat_index_t *x,
     json_t *id, json_t *label);
-static void ngx_rtprop_chat_see(ngx_rtprop_hub_t *hub, ngx_str_t *user,
-    int64_t now);
+static void ngx_rtprop_chat_see(ngx_rtprop_chat_index_t *x);
 static ngx_int_t ngx_rtprop_chat_see_apply(ngx_rtprop_update_t *update,
     ngx_str_t *text, uint64_t version, int64_t now);
+static void ngx_rtprop_chat_seen(ngx_rtprop_update_t *update);
 
 
 /*
@@ -158,26 +160,33 @@ ngx_rtprop_chat_index_done(ngx_rtprop_update_t *update)
 void
 ngx_rtprop_chat_online(ngx_rtprop_session_t *s, void *data)
 {
-    ngx_str_t  user, name;
+    ngx_str_t                 user, name;
+    ngx_rtprop_chat_index_t  *x;
 
     user = ngx_rtprop_user_id(s->user);
     name = ngx_rtprop_user_name(s->user);
 
-    ngx_rtprop_chat_status(s->worker->hub, &user, &name, 0);
+    x = ngx_rtprop_chat_index_create(s->worker->hub, &user, &name);
+
+    if (x) {
+        ngx_rtprop_chat_status(x);
+    }
 }
 
 
-/* info is the session's: {"name": ..., ...} */
+/*
+ * info is the session's: {"name": ..., ...}.  When he was last seen is written
+ * down before others are told: they may ask at once.
+ */
 
 void
 ngx_rtprop_chat_offline(ngx_rtprop_hub_t *hub, ngx_str_t *user,
     ngx_str_t *info, void *data)
 {
-    json_t     *session, *value;
-    int64_t     now;
-    ngx_str_t   name;
+    json_t                   *session, *value;
+    ngx_str_t                 name;
+    ngx_rtprop_chat_index_t  *x;
 
-    now = ngx_rtprop_now();
     ngx_str_null(&name);
 
     session = json_loadb((char *) info->data, info->len, 0, NULL);
@@ -188,30 +197,24 @@ ngx_rtprop_chat_offline(ngx_rtprop_hub_t *hub, ngx_str_t *user,
         name.len = json_string_length(value);
     }
 
-    ngx_rtprop_chat_see(hub, user, now);
-    ngx_rtprop_chat_status(hub, user, &name, now);
+    x = ngx_rtprop_chat_index_create(hub, user, &name);
 
     json_decref(session);
+
+    if (x) {
+        x->seen = ngx_rtprop_now();
+        ngx_rtprop_chat_see(x);
+    }
 }
 
 
 static void
-ngx_rtprop_chat_status(ngx_rtprop_hub_t *hub, ngx_str_t *user, ngx_str_t *name,
-    int64_t seen)
+ngx_rtprop_chat_status(ngx_rtprop_chat_index_t *x)
 {
-    ngx_rtprop_chat_index_t  *x;
-
-    x = ngx_rtprop_chat_index_create(hub, user, name);
-
-    if (x == NULL) {
-        return;
-    }
-
-    x->seen = seen;
     x->state.op.done = ngx_rtprop_chat_status_read;
     x->state.op.data = x;
 
-    hub->engine->state_get(hub->engine, &x->state);
+    x->hub->engine->state_get(x->hub->engine, &x->state);
 }
 
 
@@ -220,10 +223,44 @@ ngx_rtprop_chat_status_read(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_chat_index_t *x = op->data;
 
+    if (op->rc != NGX_OK || x->seen == 0) {
+        ngx_rtprop_chat_status_told(x);
+        return;
+    }
+
+    x->members.op.done = ngx_rtprop_chat_status_left;
+    x->members.op.data = x;
+    x->members.op.pool = op->pool;
+    x->members.user = x->user;
+    ngx_str_set(&x->members.set, NGX_RTPROP_USERS);
+
+    x->hub->engine->members(x->hub->engine, &x->members);
+}
+
+
+/* Who has come back meanwhile has been told of, and has not gone. */
+
+static void
+ngx_rtprop_chat_status_left(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_index_t *x = op->data;
+
+    if (op->rc == NGX_OK && x->members.sessions) {
+        ngx_rtprop_hub_free_pool(x->hub, op->pool);
+        return;
+    }
+
+    ngx_rtprop_chat_status_told(x);
+}
+
+
+static void
+ngx_rtprop_chat_status_told(ngx_rtprop_chat_index_t *x)
+{
     json_t      *ids, *label;
     const char  *id;
 
-    ids = (op->rc == NGX_OK)
+    ids = (x->state.op.rc == NGX_OK)
           ? json_loadb((char *) x->state.value.data, x->state.value.len, 0,
                        NULL)
           : NULL;
@@ -234,7 +271,7 @@ ngx_rtprop_chat_status_read(ngx_rtprop_op_t *op)
 
     json_decref(ids);
 
-    ngx_rtprop_hub_free_pool(x->hub, op->pool);
+    ngx_rtprop_hub_free_pool(x->hub, x->state.op.pool);
 }
 
 
@@ -293,31 +330,21 @@ ngx_rtprop_chat_status_tell(ngx_rtprop_chat_index_t *x, json_t *id,
 
 
 static void
-ngx_rtprop_chat_see(ngx_rtprop_hub_t *hub, ngx_str_t *user, int64_t now)
+ngx_rtprop_chat_see(ngx_rtprop_chat_index_t *x)
 {
-    ngx_str_t                 none = ngx_null_string;
-    ngx_rtprop_chat_index_t  *x;
-
-    x = ngx_rtprop_chat_index_create(hub, user, &none);
-
-    if (x == NULL) {
-        return;
-    }
-
-    x->seen = now;
     x->update.state.ttl = NGX_RTPROP_CHAT_SEEN_MS;
     x->update.apply = ngx_rtprop_chat_see_apply;
-    x->update.done = ngx_rtprop_chat_index_done;
+    x->update.done = ngx_rtprop_chat_seen;
 
     if (ngx_rtprop_hub_channel_name(x->state.op.pool, NGX_RTPROP_CHAT_SEEN,
-                                    user, &x->update.state.key)
+                                    &x->user, &x->update.state.key)
         != NGX_OK)
     {
-        ngx_rtprop_hub_free_pool(hub, x->state.op.pool);
+        ngx_rtprop_chat_status(x);
         return;
     }
 
-    ngx_rtprop_hub_update(hub, &x->update);
+    ngx_rtprop_hub_update(x->hub, &x->update);
 }
 
 
@@ -337,4 +364,11 @@ ngx_rtprop_chat_see_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
                         - update->value.data;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_rtprop_chat_seen(ngx_rtprop_update_t *update)
+{
+    ngx_rtprop_chat_status(update->data);
 }
