@@ -18,6 +18,7 @@ use Time::HiRes qw(time);
 use lib 't/load';
 use Cluster;
 use Load;
+use RTProp::Postgres;
 use RTProp::Test;
 
 use constant {
@@ -74,7 +75,7 @@ my @others = (
     ['idle-tls', \&idle_tls], ['deflate', \&deflate],
     ['workers4', \&workers4], ['cross', \&cross], ['growth', \&growth],
     ['reload', \&reload],
-    ['cluster', \&cluster], ['back', \&back],
+    ['durable', \&durable], ['cluster', \&cluster], ['back', \&back],
     ['auction', \&auction],
 );
 
@@ -239,6 +240,60 @@ sub cross {
     show('room of two, across workers', '', '', $there);
     show('  what crossing adds', '', '', sprintf '%.1f', $there - $here);
     $nginx->stop;
+}
+
+
+# Chat with PostgreSQL, each message acknowledged after its commit, in turn with
+# what the same disk gives for one commit after the other.  Nothing is pinned.
+
+sub durable {
+    my $pg = RTProp::Postgres->new(fsync => 1);
+    my (@results, @single);
+
+    $pg->start;
+    $pg->migrate;
+
+    my $load = Load->new($program, clients => 1000, http => 'rtprop_postgres "'
+                                                    . $pg->conninfo . '";');
+    $load->rooms(1000, 100);
+
+    for (1 .. $repeats) {
+        push @single, single_commits($pg->dir . '/fsync');
+        push @results, $load->run('--label', 'durable', @rooms, '--publishers',
+            1000, '--window', 1, @loop, '--seconds', $seconds);
+    }
+
+    $load->stop;
+    $pg->stop;
+
+    show('100 rooms of 10, on PostgreSQL: messages',
+         median(map { $_->{messages_per_s} } @results), '',
+         (map { my $p = $_; median(map { $_->{latency_us}{$p} } @results) }
+          qw(p50 p99)), missed(@results));
+    show('fdatasync of pg_test_fsync: single commits', median(@single));
+    show('  messages to one of them', sprintf '%.1f', median(
+        map { $results[$_]{messages_per_s} / $single[$_] } 0 .. $#single));
+}
+
+
+# The first table that it prints is of single writes.
+
+sub single_commits {
+    my ($file) = @_;
+    my $pid = open my $out, '-|', RTProp::Postgres->binary('pg_test_fsync'),
+                                  '-s', 1, '-f', $file
+        or die "pg_test_fsync: $!\n";
+    my $rate;
+
+    while (!$rate && defined(my $line = <$out>)) {
+        ($rate) = $line =~ /^\s+fdatasync\s+([\d.]+) ops/;
+    }
+
+    kill INT => $pid;
+    close $out;
+    unlink $file;
+
+    return $rate // die "pg_test_fsync gives no figure\n";
 }
 
 
