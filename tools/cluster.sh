@@ -61,8 +61,15 @@ start_postgres() {
             > "$prefix/initdb.log"
     fi
 
-    pg pg_ctl -D "$dir/data" -w -l "$dir/postgres.log" \
-        -o "-k $dir -c listen_addresses=" start > /dev/null
+    # it tells of what a killed one has left, which does no harm
+
+    if ! pg pg_ctl -D "$dir/data" -w -l "$dir/postgres.log" \
+        -o "-k $dir -c listen_addresses=" start > "$prefix/pg_ctl.log" 2>&1
+    then
+        cat "$prefix/pg_ctl.log" >&2
+        echo "PostgreSQL does not start, see $dir/postgres.log" >&2
+        exit 1
+    fi
 }
 
 
