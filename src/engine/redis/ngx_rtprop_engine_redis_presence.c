@@ -44,6 +44,8 @@ static void ngx_rtprop_er_member_free(ngx_rtprop_er_t *er,
     ngx_rtprop_er_member_t *m);
 static void ngx_rtprop_er_presence(ngx_rtprop_er_t *er,
     ngx_rtprop_presence_t *op, ngx_uint_t add);
+static ngx_rtprop_er_call_t *ngx_rtprop_er_presence_call(ngx_rtprop_er_t *er,
+    ngx_rtprop_presence_t *op, ngx_uint_t add);
 static void ngx_rtprop_er_list_key(ngx_rtprop_er_call_t *call);
 static void ngx_rtprop_er_list(ngx_rtprop_er_t *er, const char *command,
     ngx_str_t *name);
@@ -203,8 +205,6 @@ static void
 ngx_rtprop_er_presence(ngx_rtprop_er_t *er, ngx_rtprop_presence_t *op,
     ngx_uint_t add)
 {
-    u_char                  *p;
-    size_t                   len;
     ngx_str_t                name;
     ngx_rtprop_er_call_t    *call;
     ngx_rtprop_er_member_t  *m;
@@ -212,8 +212,6 @@ ngx_rtprop_er_presence(ngx_rtprop_er_t *er, ngx_rtprop_presence_t *op,
     op->changed = 0;
     op->sessions = 0;
     op->users = 0;
-
-    len = ngx_rtprop_er_member_len(op);
 
     if (op->user.len == 0 || op->set.len > NGX_RTPROP_ER_NAME_MAX
         || op->user.len > NGX_RTPROP_ER_NAME_MAX
@@ -226,13 +224,50 @@ ngx_rtprop_er_presence(ngx_rtprop_er_t *er, ngx_rtprop_presence_t *op,
         return;
     }
 
+    call = ngx_rtprop_er_presence_call(er, op, add);
+
+    if (call == NULL) {
+        ngx_rtprop_er_end(&op->op, NGX_ERROR);
+        return;
+    }
+
+    name.len = ngx_rtprop_er_member_len(op);
+    name.data = call->more;
+
+    m = add ? NULL : ngx_rtprop_er_member(er, &name);
+
+    if (m) {
+        m->state = NGX_RTPROP_ER_LEAVING;
+    }
+
+    if (add) {
+        ngx_rtprop_er_list(er, "SADD", &name);
+    }
+
+    call->number = add ? er->generation : 0;
+
+    ngx_rtprop_er_send(call, ngx_rtprop_er_presence_done, op);
+}
+
+
+/* The script's call, whose "more" is the member's name; NULL: no memory. */
+
+static ngx_rtprop_er_call_t *
+ngx_rtprop_er_presence_call(ngx_rtprop_er_t *er, ngx_rtprop_presence_t *op,
+    ngx_uint_t add)
+{
+    u_char                *p;
+    size_t                 len;
+    ngx_rtprop_er_call_t  *call;
+
+    len = ngx_rtprop_er_member_len(op);
+
     call = ngx_rtprop_er_call(er, add ? NGX_RTPROP_ER_ADD
                                       : NGX_RTPROP_ER_REMOVE, 8,
                               op->set.len + 2 * er->id.len + len + 16);
 
     if (call == NULL) {
-        ngx_rtprop_er_end(&op->op, NGX_ERROR);
-        return;
+        return NULL;
     }
 
     ngx_rtprop_er_key(call, &op->set, ":p");
@@ -248,24 +283,10 @@ ngx_rtprop_er_presence(ngx_rtprop_er_t *er, ngx_rtprop_presence_t *op,
         ngx_rtprop_er_number(call, op->max);
     }
 
-    name.len = len;
-    name.data = ngx_rtprop_er_room(call, len);
-    ngx_rtprop_er_member_name(name.data, op);
+    call->more = ngx_rtprop_er_room(call, len);
+    ngx_rtprop_er_member_name(call->more, op);
 
-    m = add ? NULL : ngx_rtprop_er_member(er, &name);
-
-    if (m) {
-        m->state = NGX_RTPROP_ER_LEAVING;
-    }
-
-    if (add) {
-        ngx_rtprop_er_list(er, "SADD", &name);
-    }
-
-    call->number = add ? er->generation : 0;
-    call->more = name.data;
-
-    ngx_rtprop_er_send(call, ngx_rtprop_er_presence_done, op);
+    return call;
 }
 
 

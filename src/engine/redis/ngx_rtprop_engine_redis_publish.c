@@ -47,6 +47,10 @@ static void ngx_rtprop_er_commit_event(ngx_rtprop_er_call_t *call,
 static void ngx_rtprop_er_committed(ngx_rtprop_er_call_t *call);
 static ngx_int_t ngx_rtprop_er_commit_result(ngx_rtprop_er_call_t *call,
     ngx_rtprop_er_commit_t *c);
+static ngx_int_t ngx_rtprop_er_commit_state(ngx_rtprop_er_commit_t *c,
+    redisReply *reply, ngx_int_t rc);
+static void ngx_rtprop_er_commit_refused(ngx_rtprop_er_commit_t *c,
+    redisReply *reply);
 static void ngx_rtprop_er_commit_again(ngx_rtprop_er_commit_t *c);
 static void ngx_rtprop_er_commit_retry(ngx_event_t *ev);
 static void ngx_rtprop_er_commit_end(ngx_rtprop_er_commit_t *c, ngx_int_t rc);
@@ -357,12 +361,10 @@ static ngx_int_t
 ngx_rtprop_er_commit_result(ngx_rtprop_er_call_t *call,
     ngx_rtprop_er_commit_t *c)
 {
-    int64_t              now;
-    redisReply          *reply;
-    ngx_int_t            rc;
-    ngx_str_t            text;
-    ngx_uint_t           i, n;
-    ngx_rtprop_state_t  *state;
+    int64_t      now;
+    redisReply  *reply;
+    ngx_int_t    rc;
+    ngx_uint_t   i, n;
 
     reply = ngx_rtprop_er_array(call, 4);
 
@@ -372,34 +374,15 @@ ngx_rtprop_er_commit_result(ngx_rtprop_er_call_t *call,
 
     rc = ngx_rtprop_er_get_number(reply, 0);
     now = ngx_rtprop_er_get_number(reply, 1);
-    state = (c->part == 0) ? c->state : NULL;
 
-    if (state) {
-        state->now = now;
-        state->version = ngx_rtprop_er_get_number(reply, 2);
+    if (c->part == 0 && c->state) {
 
-        if (rc == NGX_DECLINED) {
-            ngx_str_null(&state->value);
-            ngx_rtprop_er_get_text(reply, 3, &text);
-
-            if (state->version
-                && ngx_rtprop_er_dup(c->op->pool, &state->value, &text)
-                   != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
+        if (ngx_rtprop_er_commit_state(c, reply, rc) != NGX_OK) {
+            return NGX_ERROR;
         }
 
     } else if (rc == NGX_DECLINED && c->publish) {
-        c->publish->position = ngx_rtprop_er_get_number(reply, 3);
-        n = ngx_rtprop_er_get_number(reply, 2) + 1;
-
-        for (i = 0; i < c->nevents; i++) {
-            if (ngx_rtprop_er_commit_has(c, i) && --n == 0) {
-                c->publish->failed = i;
-                break;
-            }
-        }
+        ngx_rtprop_er_commit_refused(c, reply);
     }
 
     if (rc != NGX_OK) {
@@ -420,6 +403,50 @@ ngx_rtprop_er_commit_result(ngx_rtprop_er_call_t *call,
     }
 
     return NGX_OK;
+}
+
+
+/* The state's version, and with a conflict what it is now. */
+
+static ngx_int_t
+ngx_rtprop_er_commit_state(ngx_rtprop_er_commit_t *c, redisReply *reply,
+    ngx_int_t rc)
+{
+    ngx_str_t            text;
+    ngx_rtprop_state_t  *state;
+
+    state = c->state;
+    state->now = ngx_rtprop_er_get_number(reply, 1);
+    state->version = ngx_rtprop_er_get_number(reply, 2);
+
+    if (rc != NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    ngx_str_null(&state->value);
+    ngx_rtprop_er_get_text(reply, 3, &text);
+
+    return state->version
+           ? ngx_rtprop_er_dup(c->op->pool, &state->value, &text) : NGX_OK;
+}
+
+
+/* Which of the events was not taken, and where its channel is. */
+
+static void
+ngx_rtprop_er_commit_refused(ngx_rtprop_er_commit_t *c, redisReply *reply)
+{
+    ngx_uint_t  i, n;
+
+    c->publish->position = ngx_rtprop_er_get_number(reply, 3);
+    n = ngx_rtprop_er_get_number(reply, 2) + 1;
+
+    for (i = 0; i < c->nevents; i++) {
+        if (ngx_rtprop_er_commit_has(c, i) && --n == 0) {
+            c->publish->failed = i;
+            break;
+        }
+    }
 }
 
 

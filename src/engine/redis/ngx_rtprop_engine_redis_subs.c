@@ -22,6 +22,8 @@ static void ngx_rtprop_er_tell_count(ngx_rtprop_er_t *er,
     ngx_rtprop_er_channel_t *ch);
 static void ngx_rtprop_er_places_ask(ngx_rtprop_er_t *er);
 static ngx_int_t ngx_rtprop_er_places_part(ngx_rtprop_er_t *er);
+static ngx_uint_t ngx_rtprop_er_places_take(ngx_rtprop_er_t *er,
+    ngx_rtprop_er_channel_t **chs, ngx_uint_t max, size_t *size);
 static void ngx_rtprop_er_places_done(ngx_rtprop_er_call_t *call);
 static void ngx_rtprop_er_place(ngx_rtprop_er_t *er,
     ngx_rtprop_er_channel_t *ch, uint64_t epoch, uint64_t offset);
@@ -340,16 +342,13 @@ ngx_rtprop_er_places_ask(ngx_rtprop_er_t *er)
 }
 
 
-/* What has no place yet is about to be read. */
-
 static ngx_int_t
 ngx_rtprop_er_places_part(ngx_rtprop_er_t *er)
 {
     size_t                     size;
     ngx_uint_t                 i, n, max;
-    ngx_queue_t               *q;
     ngx_rtprop_er_call_t      *call;
-    ngx_rtprop_er_channel_t   *ch, **chs;
+    ngx_rtprop_er_channel_t  **chs;
 
     max = ngx_rtprop_redis_sharded(er->redis) ? 1 : NGX_RTPROP_ER_PART;
     chs = ngx_alloc(max * sizeof(ngx_rtprop_er_channel_t *), er->worker->log);
@@ -359,21 +358,7 @@ ngx_rtprop_er_places_part(ngx_rtprop_er_t *er)
     }
 
     size = er->id.len;
-    n = 0;
-
-    while (n < max && !ngx_queue_empty(&er->stale)) {
-        q = ngx_queue_head(&er->stale);
-        ch = ngx_queue_data(q, ngx_rtprop_er_channel_t, queue);
-
-        ngx_queue_remove(q);
-        ngx_queue_insert_tail(&er->fresh, q);
-        ch->asked = ngx_current_msec;
-
-        if (ch->epoch && !ch->all) {
-            size += ch->node.str.len + 8;
-            chs[n++] = ch;
-        }
-    }
+    n = ngx_rtprop_er_places_take(er, chs, max, &size);
 
     call = n ? ngx_rtprop_er_call(er, NGX_RTPROP_ER_PLACES, 4 * n + 3,
                                   size + 8)
@@ -405,6 +390,36 @@ ngx_rtprop_er_places_part(ngx_rtprop_er_t *er)
     ngx_rtprop_er_send(call, ngx_rtprop_er_places_done, chs);
 
     return NGX_OK;
+}
+
+
+/* What has no place yet is about to be read. */
+
+static ngx_uint_t
+ngx_rtprop_er_places_take(ngx_rtprop_er_t *er, ngx_rtprop_er_channel_t **chs,
+    ngx_uint_t max, size_t *size)
+{
+    ngx_uint_t                n;
+    ngx_queue_t              *q;
+    ngx_rtprop_er_channel_t  *ch;
+
+    n = 0;
+
+    while (n < max && !ngx_queue_empty(&er->stale)) {
+        q = ngx_queue_head(&er->stale);
+        ch = ngx_queue_data(q, ngx_rtprop_er_channel_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&er->fresh, q);
+        ch->asked = ngx_current_msec;
+
+        if (ch->epoch && !ch->all) {
+            *size += ch->node.str.len + 8;
+            chs[n++] = ch;
+        }
+    }
+
+    return n;
 }
 
 

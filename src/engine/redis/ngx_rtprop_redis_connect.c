@@ -12,6 +12,8 @@ static void ngx_rtprop_redis_conn_soon(ngx_rtprop_redis_conn_t *conn,
     const char *why);
 static void ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn,
     ngx_addr_t *addr);
+static ngx_connection_t *ngx_rtprop_redis_conn_socket(
+    ngx_rtprop_redis_conn_t *conn, int family);
 static ngx_int_t ngx_rtprop_redis_conn_events(ngx_connection_t *c,
     ngx_int_t rc);
 
@@ -117,49 +119,24 @@ ngx_rtprop_redis_conn_connect(ngx_rtprop_redis_conn_t *conn, ngx_addr_t *addr)
 {
     u_char             text[NGX_RTPROP_REDIS_WHY];
     ngx_err_t          err;
-    ngx_log_t         *log;
-    ngx_socket_t       fd;
     ngx_connection_t  *c;
 
-    log = conn->redis->worker->log;
-    fd = ngx_socket(addr->sockaddr->sa_family, SOCK_STREAM, 0);
-
-    if (fd == (ngx_socket_t) -1) {
-        ngx_log_error(NGX_LOG_ALERT, log, ngx_socket_errno,
-                      ngx_socket_n " failed");
-        ngx_rtprop_redis_conn_soon(conn, "no socket left");
-        return;
-    }
-
-    c = ngx_get_connection(fd, log);
+    c = ngx_rtprop_redis_conn_socket(conn, addr->sockaddr->sa_family);
 
     if (c == NULL) {
-        (void) ngx_close_socket(fd);
-        ngx_rtprop_redis_conn_soon(conn, "no connection left");
         return;
     }
-
-    c->data = conn;
-    c->recv = ngx_recv;
-    c->send = ngx_send;
-    c->log_error = NGX_ERROR_INFO;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->start_time = ngx_current_msec;
-    c->read->log = log;
-    c->write->log = log;
-    c->read->handler = ngx_rtprop_redis_conn_read;
-    c->write->handler = ngx_rtprop_redis_conn_writable;
 
     err = 0;
 
-    if (ngx_nonblocking(fd) == -1
+    if (ngx_nonblocking(c->fd) == -1
         || (ngx_add_conn && ngx_add_conn(c) != NGX_OK)
         || ngx_rtprop_redis_conn_reader(conn) != NGX_OK)
     {
         goto failed;
     }
 
-    if (connect(fd, addr->sockaddr, addr->socklen) == -1) {
+    if (connect(c->fd, addr->sockaddr, addr->socklen) == -1) {
         err = ngx_socket_errno;
     }
 
@@ -187,6 +164,48 @@ failed:
 
     *ngx_strerror(err ? err : NGX_ENOMEM, text, sizeof(text) - 1) = '\0';
     ngx_rtprop_redis_conn_soon(conn, (char *) text);
+}
+
+
+/* NULL: the reason is said, the attempt fails soon. */
+
+static ngx_connection_t *
+ngx_rtprop_redis_conn_socket(ngx_rtprop_redis_conn_t *conn, int family)
+{
+    ngx_log_t         *log;
+    ngx_socket_t       fd;
+    ngx_connection_t  *c;
+
+    log = conn->redis->worker->log;
+    fd = ngx_socket(family, SOCK_STREAM, 0);
+
+    if (fd == (ngx_socket_t) -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_socket_errno,
+                      ngx_socket_n " failed");
+        ngx_rtprop_redis_conn_soon(conn, "no socket left");
+        return NULL;
+    }
+
+    c = ngx_get_connection(fd, log);
+
+    if (c == NULL) {
+        (void) ngx_close_socket(fd);
+        ngx_rtprop_redis_conn_soon(conn, "no connection left");
+        return NULL;
+    }
+
+    c->data = conn;
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->log_error = NGX_ERROR_INFO;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+    c->read->log = log;
+    c->write->log = log;
+    c->read->handler = ngx_rtprop_redis_conn_read;
+    c->write->handler = ngx_rtprop_redis_conn_writable;
+
+    return c;
 }
 
 

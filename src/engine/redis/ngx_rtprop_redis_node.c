@@ -9,6 +9,8 @@
 #define NGX_RTPROP_REDIS_PAUSE   50      /* ms, doubled with each failure */
 
 
+static ngx_int_t ngx_rtprop_redis_node_numeric(ngx_rtprop_redis_node_t *node,
+    ngx_str_t *h);
 static void ngx_rtprop_redis_node_retry(ngx_event_t *ev);
 static void ngx_rtprop_redis_node_ready(ngx_rtprop_redis_conn_t *conn);
 static void ngx_rtprop_redis_node_lost(ngx_rtprop_redis_conn_t *conn);
@@ -118,10 +120,8 @@ ngx_rtprop_redis_node_learn(ngx_rtprop_redis_node_t *node,
     rtprop_redis_host_t *host)
 {
     u_char                   *p;
-    in_addr_t                 v4;
     ngx_str_t                 h;
     ngx_uint_t                v6;
-    struct sockaddr_in6      *sin6;
     ngx_rtprop_redis_addr_t  *addr;
 
     addr = &node->addr;
@@ -142,19 +142,34 @@ ngx_rtprop_redis_node_learn(ngx_rtprop_redis_node_t *node,
     addr->host.len = h.len;
     addr->port = (in_port_t) host->port;
     addr->addrs = &node->learned;
-    addr->naddrs = 1;
 
     ngx_memzero(&node->sockaddr, sizeof(ngx_sockaddr_t));
     node->learned.name = addr->name;
     node->learned.sockaddr = &node->sockaddr.sockaddr;
 
-    v4 = ngx_inet_addr(h.data, h.len);
+    /* a name is for the resolver */
+
+    addr->naddrs = (ngx_rtprop_redis_node_numeric(node, &h) == NGX_OK) ? 1 : 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtprop_redis_node_numeric(ngx_rtprop_redis_node_t *node, ngx_str_t *h)
+{
+    in_addr_t             v4;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    v4 = ngx_inet_addr(h->data, h->len);
 
     if (v4 != INADDR_NONE) {
         node->sockaddr.sockaddr_in.sin_family = AF_INET;
         node->sockaddr.sockaddr_in.sin_addr.s_addr = v4;
         node->learned.socklen = sizeof(struct sockaddr_in);
-        ngx_inet_set_port(node->learned.sockaddr, addr->port);
+        ngx_inet_set_port(node->learned.sockaddr, node->addr.port);
         return NGX_OK;
     }
 
@@ -162,20 +177,16 @@ ngx_rtprop_redis_node_learn(ngx_rtprop_redis_node_t *node,
 
     sin6 = &node->sockaddr.sockaddr_in6;
 
-    if (ngx_inet6_addr(h.data, h.len, sin6->sin6_addr.s6_addr) == NGX_OK) {
+    if (ngx_inet6_addr(h->data, h->len, sin6->sin6_addr.s6_addr) == NGX_OK) {
         sin6->sin6_family = AF_INET6;
         node->learned.socklen = sizeof(struct sockaddr_in6);
-        ngx_inet_set_port(node->learned.sockaddr, addr->port);
+        ngx_inet_set_port(node->learned.sockaddr, node->addr.port);
         return NGX_OK;
     }
 
 #endif
 
-    /* a name, for the resolver */
-
-    addr->naddrs = 0;
-
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 

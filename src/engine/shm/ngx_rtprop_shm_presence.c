@@ -27,6 +27,8 @@ static ngx_int_t ngx_rtprop_shm_presence_add_step(ngx_rtprop_shm_t *shm,
     void *data);
 static ngx_int_t ngx_rtprop_shm_presence_remove_step(ngx_rtprop_shm_t *shm,
     void *data);
+static void ngx_rtprop_shm_user_gone(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_ref_t set_ref, ngx_rtprop_ref_t ref);
 static ngx_int_t ngx_rtprop_shm_members_step(ngx_rtprop_shm_t *shm,
     void *data);
 
@@ -356,6 +358,25 @@ ngx_rtprop_shm_presence_remove_step(ngx_rtprop_shm_t *shm, void *data)
         return NGX_OK;
     }
 
+    ngx_rtprop_shm_user_gone(shm, set_ref, ref);
+
+    op->users--;
+    op->changed = 1;
+
+    return NGX_OK;
+}
+
+
+/* The set goes with its last user. */
+
+static void
+ngx_rtprop_shm_user_gone(ngx_rtprop_shm_t *shm, ngx_rtprop_ref_t set_ref,
+    ngx_rtprop_ref_t ref)
+{
+    ngx_rtprop_shm_set_t  *set;
+
+    set = ngx_rtprop_shm_ptr(shm, set_ref);
+
     ngx_rtprop_shm_delete(shm, ref);
     ngx_rtprop_shm_remove(shm, &set->users, ref,
                           offsetof(ngx_rtprop_shm_user_t, link));
@@ -364,12 +385,7 @@ ngx_rtprop_shm_presence_remove_step(ngx_rtprop_shm_t *shm, void *data)
     ngx_rtprop_zone_log_field(shm->zone, &set->nusers);
     set->nusers--;
 
-    op->users = set->nusers;
-    op->changed = 1;
-
     ngx_rtprop_shm_set_drop(shm, set_ref);
-
-    return NGX_OK;
 }
 
 

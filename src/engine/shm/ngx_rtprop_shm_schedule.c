@@ -40,6 +40,8 @@ typedef struct {
 
 static ngx_int_t ngx_rtprop_shm_schedule_step(ngx_rtprop_shm_t *shm,
     void *data);
+static ngx_int_t ngx_rtprop_shm_job_put(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_shm_plan_t *plan, ngx_rtprop_ref_t ref);
 static ngx_int_t ngx_rtprop_shm_schedule_done_step(ngx_rtprop_shm_t *shm,
     void *data);
 static void ngx_rtprop_shm_job_free(ngx_rtprop_shm_t *shm,
@@ -87,23 +89,33 @@ ngx_rtprop_shm_schedule_step(ngx_rtprop_shm_t *shm, void *data)
 {
     ngx_rtprop_shm_plan_t *plan = data;
 
+    ngx_rtprop_ref_t  ref;
+
+    ref = ngx_rtprop_shm_find(shm, &plan->key);
+
+    if (plan->op->due) {
+        return ngx_rtprop_shm_job_put(shm, plan, ref);
+    }
+
+    if (ref) {
+        ngx_rtprop_shm_job_free(shm, ref);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtprop_shm_job_put(ngx_rtprop_shm_t *shm, ngx_rtprop_shm_plan_t *plan,
+    ngx_rtprop_ref_t ref)
+{
     ngx_int_t               rc;
     ngx_uint_t              made;
-    ngx_rtprop_ref_t        ref, text, old;
+    ngx_rtprop_ref_t        text, old;
     ngx_rtprop_shm_job_t   *job;
     ngx_rtprop_schedule_t  *op;
 
     op = plan->op;
-    ref = ngx_rtprop_shm_find(shm, &plan->key);
-
-    if (op->due == 0) {
-        if (ref) {
-            ngx_rtprop_shm_job_free(shm, ref);
-        }
-
-        return NGX_OK;
-    }
-
     made = (ref == 0);
 
     if (made) {

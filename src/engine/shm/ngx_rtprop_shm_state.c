@@ -24,6 +24,9 @@ static ngx_int_t ngx_rtprop_shm_state_put_step(ngx_rtprop_shm_t *shm,
 static ngx_int_t ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
     ngx_rtprop_shm_document_t *document, ngx_rtprop_ref_t ref,
     uint64_t version);
+static ngx_int_t ngx_rtprop_shm_state_room(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_shm_document_t *document, ngx_rtprop_ref_t *ref,
+    ngx_rtprop_ref_t *text);
 static ngx_int_t ngx_rtprop_shm_counter_step(ngx_rtprop_shm_t *shm,
     void *data);
 
@@ -201,7 +204,6 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
     uint64_t version)
 {
     ngx_int_t               rc;
-    ngx_uint_t              made;
     ngx_rtprop_ref_t        text, old;
     ngx_rtprop_state_t     *op;
     ngx_rtprop_shm_item_t  *item;
@@ -209,21 +211,10 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
     op = document->op;
     text = 0;
 
-    if (op->value.data) {
-        text = ngx_rtprop_zone_chain_alloc(shm->zone, 0, op->value.data,
-                                           op->value.len);
-
-        made = (ref == 0);
-
-        if (text && made) {
-            ref = ngx_rtprop_shm_insert(shm, &document->key);
-        }
-
-        if (text == 0 || ref == 0
-            || (made && ngx_rtprop_shm_admit(shm) != NGX_OK))
-        {
-            return NGX_BUSY;
-        }
+    if (op->value.data
+        && ngx_rtprop_shm_state_room(shm, document, &ref, &text) != NGX_OK)
+    {
+        return NGX_BUSY;
     }
 
     rc = ngx_rtprop_shm_log_write(shm, op->events, op->nevents);
@@ -257,6 +248,33 @@ ngx_rtprop_shm_state_write(ngx_rtprop_shm_t *shm,
     }
 
     op->version = version;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtprop_shm_state_room(ngx_rtprop_shm_t *shm,
+    ngx_rtprop_shm_document_t *document, ngx_rtprop_ref_t *ref,
+    ngx_rtprop_ref_t *text)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   made;
+
+    value = &document->op->value;
+    made = (*ref == 0);
+
+    *text = ngx_rtprop_zone_chain_alloc(shm->zone, 0, value->data, value->len);
+
+    if (*text && made) {
+        *ref = ngx_rtprop_shm_insert(shm, &document->key);
+    }
+
+    if (*text == 0 || *ref == 0
+        || (made && ngx_rtprop_shm_admit(shm) != NGX_OK))
+    {
+        return NGX_BUSY;
+    }
 
     return NGX_OK;
 }
