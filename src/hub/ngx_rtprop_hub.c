@@ -15,6 +15,7 @@ typedef struct {
 } ngx_rtprop_hub_admit_t;
 
 
+static ngx_int_t ngx_rtprop_hub_engine(ngx_rtprop_hub_t *hub);
 static ngx_int_t ngx_rtprop_hub_protocols(ngx_rtprop_hub_t *hub);
 static void ngx_rtprop_hub_admit(ngx_rtprop_worker_t *worker,
     ngx_rtprop_admit_t *admit);
@@ -140,21 +141,9 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     worker->sessions->opened = ngx_rtprop_hub_opened;
     worker->sessions->closed = ngx_rtprop_hub_closed;
 
-    hub->engine = (worker->conf->engine == NGX_RTPROP_ENGINE_REDIS)
-                  ? ngx_rtprop_engine_redis_create(worker, hub,
-                                                   &ngx_rtprop_hub_handler)
-                  : ngx_rtprop_engine_shm_create(worker, hub,
-                                                 &ngx_rtprop_hub_handler);
-
-    if (hub->engine && worker->store) {
-        hub->engine = ngx_rtprop_engine_durable_create(worker, hub->engine);
-    }
-
-    if (hub->engine == NULL) {
+    if (ngx_rtprop_hub_engine(hub) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    worker->engine = hub->engine;
 
     observer = worker->conf->observers.elts;
 
@@ -165,6 +154,31 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     }
 
     return NGX_OK;
+}
+
+
+/* The configured one, and above it the durable one where there is a store. */
+
+static ngx_int_t
+ngx_rtprop_hub_engine(ngx_rtprop_hub_t *hub)
+{
+    ngx_rtprop_worker_t  *worker;
+
+    worker = hub->worker;
+
+    hub->engine = (worker->conf->engine == NGX_RTPROP_ENGINE_REDIS)
+                  ? ngx_rtprop_engine_redis_create(worker, hub,
+                                                   &ngx_rtprop_hub_handler)
+                  : ngx_rtprop_engine_shm_create(worker, hub,
+                                                 &ngx_rtprop_hub_handler);
+
+    if (hub->engine && worker->store) {
+        hub->engine = ngx_rtprop_engine_durable_create(worker, hub->engine);
+    }
+
+    worker->engine = hub->engine;
+
+    return hub->engine ? NGX_OK : NGX_ERROR;
 }
 
 

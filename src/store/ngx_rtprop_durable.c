@@ -20,6 +20,7 @@ typedef struct {
 } ngx_rtprop_durable_forgotten_t;
 
 
+static void ngx_rtprop_durable_engine(ngx_rtprop_durable_t *d);
 static void ngx_rtprop_durable_up(void *data);
 static void ngx_rtprop_durable_ask(ngx_rtprop_durable_t *d);
 static void ngx_rtprop_durable_asked(ngx_rtprop_work_t *work);
@@ -50,7 +51,6 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
     ngx_rtprop_engine_t *inner)
 {
     ngx_uint_t             i;
-    ngx_rtprop_engine_t   *e;
     ngx_rtprop_durable_t  *d;
 
     d = ngx_pcalloc(worker->pool, sizeof(ngx_rtprop_durable_t));
@@ -74,11 +74,41 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
         ngx_queue_init(&d->seeds[i]);
     }
 
+    ngx_rtprop_durable_engine(d);
+
+    d->watcher.data = d;
+    d->watcher.up = ngx_rtprop_durable_up;
+
+    if (ngx_rtprop_store_watch(d->store, &d->watcher) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ngx_rtprop_failover_init(d) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ngx_rtprop_jobs_away_init(d) != NGX_OK) {
+        return NULL;
+    }
+
+    ngx_rtprop_durable_jobs_init(d);
+
+    return &d->engine;
+}
+
+
+/* What the hub sees. */
+
+static void
+ngx_rtprop_durable_engine(ngx_rtprop_durable_t *d)
+{
+    ngx_rtprop_engine_t  *e;
+
     e = &d->engine;
-    e->name = inner->name;
-    e->worker = worker;
-    e->hub = inner->hub;
-    e->handler = inner->handler;
+    e->name = d->inner->name;
+    e->worker = d->worker;
+    e->hub = d->inner->hub;
+    e->handler = d->inner->handler;
     e->data = d;
     e->durable = 1;
     e->publish = ngx_rtprop_durable_publish;
@@ -98,25 +128,6 @@ ngx_rtprop_engine_durable_create(ngx_rtprop_worker_t *worker,
     e->channels = ngx_rtprop_durable_channels;
     e->status = ngx_rtprop_durable_status;
     e->close = ngx_rtprop_durable_close;
-
-    d->watcher.data = d;
-    d->watcher.up = ngx_rtprop_durable_up;
-
-    if (ngx_rtprop_store_watch(d->store, &d->watcher) != NGX_OK) {
-        return NULL;
-    }
-
-    if (ngx_rtprop_failover_init(d) != NGX_OK) {
-        return NULL;
-    }
-
-    if (ngx_rtprop_jobs_away_init(d) != NGX_OK) {
-        return NULL;
-    }
-
-    ngx_rtprop_durable_jobs_init(d);
-
-    return e;
 }
 
 

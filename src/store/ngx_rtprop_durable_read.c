@@ -25,6 +25,9 @@ typedef enum {
 static void ngx_rtprop_durable_read_done(ngx_rtprop_work_t *work);
 static ngx_int_t ngx_rtprop_durable_merge(ngx_rtprop_durable_read_t *read,
     ngx_rtprop_result_t *general, ngx_rtprop_result_t *own);
+static int64_t ngx_rtprop_durable_top(ngx_rtprop_durable_read_t *read,
+    ngx_rtprop_result_t *general, ngx_uint_t *rows);
+static void ngx_rtprop_durable_turn(ngx_rtprop_event_t *events, ngx_uint_t n);
 static ngx_int_t ngx_rtprop_durable_row(ngx_rtprop_durable_read_t *read,
     ngx_rtprop_result_t *result, ngx_uint_t row, ngx_rtprop_event_t *ev);
 static ngx_int_t ngx_rtprop_durable_own_row(ngx_rtprop_durable_read_t *read,
@@ -136,20 +139,10 @@ ngx_rtprop_durable_merge(ngx_rtprop_durable_read_t *read,
     int64_t              a, b, top;
     ngx_int_t            rc;
     ngx_uint_t           i, k, n, ni, nk;
-    ngx_rtprop_event_t  *ev, swap;
+    ngx_rtprop_event_t  *ev;
 
-    ni = general ? ngx_rtprop_result_rows(general) : 0;
     nk = own ? ngx_rtprop_result_rows(own) : 0;
-    top = NGX_RTPROP_DURABLE_MAX;
-
-    if (ni) {
-        top = ngx_rtprop_result_number(general, 0, NGX_RTPROP_DURABLE_TOP);
-        read->top = top;
-
-        if (ngx_rtprop_result_null(general, 0, NGX_RTPROP_DURABLE_POSITION)) {
-            ni = 0;
-        }
-    }
+    top = ngx_rtprop_durable_top(read, general, &ni);
 
     read->events = ngx_pcalloc(read->pool, (ngx_min(ni + nk, read->count) + 1)
                                            * sizeof(ngx_rtprop_event_t));
@@ -192,13 +185,47 @@ ngx_rtprop_durable_merge(ngx_rtprop_durable_read_t *read,
 
     read->nevents = n;
 
-    for (i = 0; read->newest && i < n / 2; i++) {
-        swap = read->events[i];
-        read->events[i] = read->events[n - 1 - i];
-        read->events[n - 1 - i] = swap;
+    if (read->newest) {
+        ngx_rtprop_durable_turn(read->events, n);
     }
 
     return NGX_OK;
+}
+
+
+/* The channel's place, which the first row has even where it has no event. */
+
+static int64_t
+ngx_rtprop_durable_top(ngx_rtprop_durable_read_t *read,
+    ngx_rtprop_result_t *general, ngx_uint_t *rows)
+{
+    *rows = general ? ngx_rtprop_result_rows(general) : 0;
+
+    if (*rows == 0) {
+        return NGX_RTPROP_DURABLE_MAX;
+    }
+
+    read->top = ngx_rtprop_result_number(general, 0, NGX_RTPROP_DURABLE_TOP);
+
+    if (ngx_rtprop_result_null(general, 0, NGX_RTPROP_DURABLE_POSITION)) {
+        *rows = 0;
+    }
+
+    return read->top;
+}
+
+
+static void
+ngx_rtprop_durable_turn(ngx_rtprop_event_t *events, ngx_uint_t n)
+{
+    ngx_uint_t          i;
+    ngx_rtprop_event_t  swap;
+
+    for (i = 0; i < n / 2; i++) {
+        swap = events[i];
+        events[i] = events[n - 1 - i];
+        events[n - 1 - i] = swap;
+    }
 }
 
 

@@ -11,6 +11,7 @@
 
 static ngx_int_t ngx_rtprop_store_pg(ngx_rtprop_store_t *store,
     ngx_rtprop_pg_t *pg, const char *name);
+static void ngx_rtprop_store_events(ngx_rtprop_store_t *store);
 static ngx_uint_t ngx_rtprop_store_usable(ngx_rtprop_store_t *store,
     ngx_rtprop_work_t *w);
 static void ngx_rtprop_store_flush(ngx_event_t *ev);
@@ -65,19 +66,7 @@ ngx_rtprop_store_init_worker(ngx_rtprop_worker_t *worker)
     store->listener.lost = ngx_rtprop_store_listen_lost;
     store->listener.notify = ngx_rtprop_store_listen_notify;
 
-    store->flush.handler = ngx_rtprop_store_flush;
-    store->flush.data = store;
-    store->flush.log = worker->log;
-
-    store->away.handler = ngx_rtprop_store_away;
-    store->away.data = store;
-    store->away.log = worker->log;
-    store->away.cancelable = 1;
-
-    store->recheck.handler = ngx_rtprop_store_recheck;
-    store->recheck.data = store;
-    store->recheck.log = worker->log;
-    store->recheck.cancelable = 1;
+    ngx_rtprop_store_events(store);
 
     worker->store = store;
 
@@ -108,6 +97,29 @@ ngx_rtprop_store_pg(ngx_rtprop_store_t *store, ngx_rtprop_pg_t *pg,
     pg->unusable = ngx_pcalloc(store->worker->pool, n * sizeof(void *));
 
     return pg->prepared && pg->unusable ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_rtprop_store_events(ngx_rtprop_store_t *store)
+{
+    ngx_log_t  *log;
+
+    log = store->worker->log;
+
+    store->flush.handler = ngx_rtprop_store_flush;
+    store->flush.data = store;
+    store->flush.log = log;
+
+    store->away.handler = ngx_rtprop_store_away;
+    store->away.data = store;
+    store->away.log = log;
+    store->away.cancelable = 1;
+
+    store->recheck.handler = ngx_rtprop_store_recheck;
+    store->recheck.data = store;
+    store->recheck.log = log;
+    store->recheck.cancelable = 1;
 }
 
 

@@ -22,6 +22,8 @@ static char *ngx_rtprop_store_number(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *text, ngx_uint_t *number);
 static char *ngx_rtprop_store_password_file(ngx_conf_t *cf,
     ngx_rtprop_store_conf_t *conf, ngx_str_t *name);
+static ngx_int_t ngx_rtprop_store_readable(ngx_conf_t *cf,
+    ngx_str_t *conninfo);
 static char *ngx_rtprop_store_conninfo(ngx_conf_t *cf,
     ngx_rtprop_store_conf_t *conf, ngx_str_t *conninfo);
 static ngx_int_t ngx_rtprop_store_keep(ngx_conf_t *cf,
@@ -275,11 +277,34 @@ ngx_rtprop_store_password_file(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
  * password among them, so they are not shown then.
  */
 
+static ngx_int_t
+ngx_rtprop_store_readable(ngx_conf_t *cf, ngx_str_t *conninfo)
+{
+    char              *message;
+    PQconninfoOption  *options;
+
+    options = PQconninfoParse((char *) conninfo->data, &message);
+
+    if (options) {
+        PQconninfoFree(options);
+        return NGX_OK;
+    }
+
+    PQfreemem(message);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid connection string in \"rtprop_postgres\", "
+                       "it must be as \"host=... dbname=... user=...\", "
+                       "\"postgresql://user@host/db\" or "
+                       "\"service=...\"");
+    return NGX_ERROR;
+}
+
+
 static char *
 ngx_rtprop_store_conninfo(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
     ngx_str_t *conninfo)
 {
-    char              *message, *rv;
+    char              *rv;
     u_char             buf[NGX_MAX_CONF_ERRSTR];
     PGconn            *db;
     ngx_str_t          line;
@@ -290,19 +315,9 @@ ngx_rtprop_store_conninfo(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
         "dbname", "target_session_attrs", NULL
     };
 
-    options = PQconninfoParse((char *) conninfo->data, &message);
-
-    if (options == NULL) {
-        PQfreemem(message);
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid connection string in \"rtprop_postgres\", "
-                           "it must be as \"host=... dbname=... user=...\", "
-                           "\"postgresql://user@host/db\" or "
-                           "\"service=...\"");
+    if (ngx_rtprop_store_readable(cf, conninfo) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-    PQconninfoFree(options);
 
     values[0] = (char *) conninfo->data;
     values[1] = "rtprop";
