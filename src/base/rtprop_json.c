@@ -504,14 +504,51 @@ rtprop_json_utf8_char(const unsigned char *p, const unsigned char *end)
 }
 
 
+/*
+ * A character that must be escaped, of n bytes; or what is none, n being 0.
+ * Returns how many bytes of out it became.
+ */
+
+static size_t
+rtprop_json_escape_char(unsigned char *out, const unsigned char *src, size_t n)
+{
+    static const char  hex[] = "0123456789abcdef";
+
+    if (n == 0) {
+        out[0] = '?';
+        return 1;
+    }
+
+    if (*src == '"' || *src == '\\') {
+        out[0] = '\\';
+        out[1] = *src;
+        return 2;
+    }
+
+    if (*src == '\n' || *src == '\r' || *src == '\t') {
+        out[0] = '\\';
+        out[1] = *src == '\n' ? 'n' : *src == '\r' ? 'r' : 't';
+        return 2;
+    }
+
+    if (*src < 0x20 || *src == 0x7f) {
+        memcpy(out, "\\u00", 4);
+        out[4] = hex[*src >> 4];
+        out[5] = hex[*src & 15];
+        return 6;
+    }
+
+    memcpy(out, src, n);
+    return n;
+}
+
+
 size_t
 rtprop_json_escape(unsigned char *dst, const unsigned char *src, size_t len)
 {
     size_t                i, n, size;
     unsigned char         out[6];
     const unsigned char  *end;
-
-    static const char  hex[] = "0123456789abcdef";
 
     size = 0;
     end = src + len;
@@ -532,38 +569,14 @@ rtprop_json_escape(unsigned char *dst, const unsigned char *src, size_t len)
 
         n = rtprop_json_utf8_char(src, end);
 
-        if (n == 0) {
-            out[0] = '?';
-            i = 1;
-            n = 1;
-
-        } else if (*src == '"' || *src == '\\') {
-            out[0] = '\\';
-            out[1] = *src;
-            i = 2;
-
-        } else if (*src == '\n' || *src == '\r' || *src == '\t') {
-            out[0] = '\\';
-            out[1] = *src == '\n' ? 'n' : *src == '\r' ? 'r' : 't';
-            i = 2;
-
-        } else if (*src < 0x20 || *src == 0x7f) {
-            memcpy(out, "\\u00", 4);
-            out[4] = hex[*src >> 4];
-            out[5] = hex[*src & 15];
-            i = 6;
-
-        } else {
-            memcpy(out, src, n);
-            i = n;
-        }
+        i = rtprop_json_escape_char(out, src, n);
 
         if (dst != NULL) {
             memcpy(dst + size, out, i);
         }
 
         size += i;
-        src += n;
+        src += n ? n : 1;
     }
 
     return size;

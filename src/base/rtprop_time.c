@@ -9,6 +9,7 @@
 
 
 static int64_t rtprop_time_days(int64_t year, int64_t month, int64_t day);
+static int rtprop_time_last_day(int year, int month);
 static int rtprop_time_digits(const unsigned char *p, size_t n);
 static const unsigned char *rtprop_time_fraction(const unsigned char *p,
     const unsigned char *end, int64_t *ms);
@@ -65,13 +66,9 @@ rtprop_time_format(int64_t ms, unsigned char *buf)
 int
 rtprop_time_parse(const unsigned char *data, size_t len, int64_t *ms)
 {
-    int                   year, month, day, hour, min, sec, last;
+    int                   year, month, day, hour, min, sec;
     int64_t               t, fraction, offset;
     const unsigned char  *p, *end;
-
-    static const unsigned char  month_days[] = {
-        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
-    };
 
     /* "2026-01-02T03:04:05Z" is the shortest */
 
@@ -89,20 +86,11 @@ rtprop_time_parse(const unsigned char *data, size_t len, int64_t *ms)
     min = rtprop_time_digits(data + 14, 2);
     sec = rtprop_time_digits(data + 17, 2);
 
-    if (year < 0 || month < 1 || month > 12 || day < 1
+    if (year < 0 || month < 1 || month > 12
+        || day < 1 || day > rtprop_time_last_day(year, month)
         || hour < 0 || hour > 23 || min < 0 || min > 59
         || sec < 0 || sec > 59)
     {
-        return RTPROP_ERROR;
-    }
-
-    last = month_days[month - 1];
-
-    if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)) {
-        last = 29;
-    }
-
-    if (day > last) {
         return RTPROP_ERROR;
     }
 
@@ -124,6 +112,21 @@ rtprop_time_parse(const unsigned char *data, size_t len, int64_t *ms)
     *ms = t;
 
     return RTPROP_OK;
+}
+
+
+static int
+rtprop_time_last_day(int year, int month)
+{
+    static const unsigned char  days[] = {
+        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+
+    if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)) {
+        return 29;
+    }
+
+    return days[month - 1];
 }
 
 

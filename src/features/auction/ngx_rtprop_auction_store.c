@@ -61,6 +61,8 @@ static ngx_int_t ngx_rtprop_auction_row(ngx_pool_t *pool,
 static ngx_rtprop_auction_refused_t *ngx_rtprop_auction_refused(
     ngx_rtprop_cmd_t *cmd, ngx_str_t *auction, uint64_t version,
     rtprop_auction_code_e code);
+static void ngx_rtprop_auction_refused_add(ngx_rtprop_auction_conf_t *conf,
+    ngx_rtprop_worker_t *worker, ngx_rtprop_auction_refused_t *bid);
 static void ngx_rtprop_auction_audit_flush(ngx_event_t *ev);
 static ngx_int_t ngx_rtprop_auction_audit_params(
     ngx_rtprop_auction_group_t *group);
@@ -261,6 +263,16 @@ ngx_rtprop_auction_refused(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
         ngx_memcpy(p, client.data, client.len);
     }
 
+    ngx_rtprop_auction_refused_add(conf, worker, bid);
+
+    return bid;
+}
+
+
+static void
+ngx_rtprop_auction_refused_add(ngx_rtprop_auction_conf_t *conf,
+    ngx_rtprop_worker_t *worker, ngx_rtprop_auction_refused_t *bid)
+{
     conf->worker = worker;
     conf->nrefused++;
     ngx_queue_insert_tail(&conf->refused, &bid->queue);
@@ -272,8 +284,6 @@ ngx_rtprop_auction_refused(ngx_rtprop_cmd_t *cmd, ngx_str_t *auction,
 
         ngx_post_event(&conf->audit, &ngx_posted_events);
     }
-
-    return bid;
 }
 
 
