@@ -218,10 +218,10 @@ ngx_int_t ngx_rtprop_ws_check(ngx_http_request_t *r,
     rtprop_ws_handshake_t *hs);
 
 /*
- * Refuses a request: {"code":…,"message":…}, both plain ASCII without quotes
- * or backslashes.  Further headers may have been pushed before.  Returns what
- * a content handler returns; one that returned NGX_DONE before passes it to
- * ngx_http_finalize_request().
+ * Refuses a request: {"code":"...","message":"..."}, both plain ASCII without
+ * quotes or backslashes.  Further headers may have been pushed before.  Returns
+ * what a content handler returns; one that returned NGX_DONE before passes it
+ * to ngx_http_finalize_request().
  */
 ngx_int_t ngx_rtprop_ws_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *code, const char *message);
