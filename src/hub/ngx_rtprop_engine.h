@@ -174,6 +174,10 @@ typedef struct {
  * machines.  presence_remove gives back the info of a user's last session.  A
  * dead worker's sessions are taken out by the engine, which calls the handler's
  * presence_lost() in one of the other workers.
+ *
+ * later, with presence_add: an engine that is away takes the session in when it
+ * is back, without max, and nobody is told then; NGX_OK, and unknown is set:
+ * the counts are not.
  */
 typedef struct {
     ngx_rtprop_op_t            op;
@@ -182,11 +186,13 @@ typedef struct {
     u_char                     session[NGX_RTPROP_SESSION_ID];
     ngx_str_t                  info;       /* JSON text, kept per session */
     ngx_uint_t                 max;        /* sessions of this user; 0: any */
+    unsigned                   later:1;
 
     /* out */
     ngx_uint_t                 sessions;   /* of this user in the set, now */
     ngx_uint_t                 users;      /* distinct, in the set, now */
     unsigned                   changed:1;  /* the user came, or went */
+    unsigned                   unknown:1;
 } ngx_rtprop_presence_t;
 
 

@@ -246,15 +246,27 @@ ngx_rtprop_hub_admit(ngx_rtprop_worker_t *worker, ngx_rtprop_admit_t *admit)
 }
 
 
+/* With the engine away a worker knows of its own sessions. */
+
 static void
 ngx_rtprop_hub_admitted(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_hub_admit_t  *a = op->data;
 
-    a->admit->rc = op->rc;
-    a->admit->first = a->presence.changed;
+    ngx_rtprop_admit_t  *admit;
 
-    a->admit->done(a->admit);
+    admit = a->admit;
+    admit->rc = op->rc;
+    admit->first = a->presence.changed;
+
+    if (op->rc == NGX_OK && a->presence.unknown && admit->max
+        && ngx_rtprop_hub_user_sessions(a->hub, &admit->user) >= admit->max)
+    {
+        ngx_rtprop_hub_withdraw(a->hub->worker, &admit->user, admit->session);
+        admit->rc = NGX_DECLINED;
+    }
+
+    admit->done(admit);
 }
 
 

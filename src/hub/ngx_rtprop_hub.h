@@ -327,6 +327,9 @@ ngx_int_t ngx_rtprop_hub_leave(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
 ngx_rtprop_sub_t *ngx_rtprop_hub_sub(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s, ngx_str_t *channel);
 
+/* How many sessions a user has in this worker. */
+ngx_uint_t ngx_rtprop_hub_user_sessions(ngx_rtprop_hub_t *hub, ngx_str_t *id);
+
 /*
  * Where the session stands in its own channel: pos->channel is its name, epoch
  * and offset are set; epoch 0: there is no place to resume from.

@@ -152,6 +152,22 @@ ngx_rtprop_hub_user_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s)
 }
 
 
+ngx_uint_t
+ngx_rtprop_hub_user_sessions(ngx_rtprop_hub_t *hub, ngx_str_t *id)
+{
+    ngx_uint_t             n;
+    ngx_rtprop_session_t  *s;
+
+    n = 0;
+
+    for (s = *ngx_rtprop_hub_user_bucket(hub, id); s; s = s->own.next) {
+        n += ngx_rtprop_hub_is_user(id, s);
+    }
+
+    return n;
+}
+
+
 /* --------------------------------------------------------------- opening */
 
 void

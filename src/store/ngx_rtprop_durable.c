@@ -332,6 +332,8 @@ static void
 ngx_rtprop_durable_presence_add(ngx_rtprop_engine_t *e,
     ngx_rtprop_presence_t *op)
 {
+    op->later = ngx_rtprop_failover_active(e->data);
+
     e = ngx_rtprop_durable_inner(e);
     e->presence_add(e, op);
 }

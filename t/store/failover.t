@@ -67,8 +67,8 @@ for my $ws ($ann, $bob) {
 
 
 sub say {
-    my ($ws, $text) = @_;
-    $ws->send_json('chat:send_message', { conversation_id => 'c1',
+    my ($ws, $text, $id) = @_;
+    $ws->send_json('chat:send_message', { conversation_id => $id // 'c1',
                                           content => $text }, "i-$text");
     return $ws->wait_for('ack', sub { ($_[0]{id} // '') eq "i-$text" });
 }
@@ -102,8 +102,8 @@ sub notified {
                           sub { $_[0]{payload}{title} eq $title });
 }
 
-my $ends = now_ms() + 6000;
-auction('a1', ends_in => 6000, extend_window_ms => 0);
+my $ends = now_ms() + 7000;
+auction('a1', ends_in => 7000, extend_window_ms => 0);
 
 for my $ws ($ann, $bob) {
     $ws->send_json('auction:join', { auction_id => 'a1' });
@@ -111,6 +111,10 @@ for my $ws ($ann, $bob) {
 }
 
 is(notify_at('due while Redis is away', $ends), 1, 'a notification to come');
+
+my $kate = client(nginx => $nginx[0], user => 'kate', role => 'agent');
+$kate->send_json('presence:agent_online', {}, 'k');
+ok($kate->wait_for('ack'), 'an agent');
 
 
 # ---------------------------------------------------------------- Redis goes
@@ -147,12 +151,81 @@ is(($bob->wait_for('chat:news') // {})->{offset}, 4,
 cmp_ok(metric(0, 'rtprop_failover_events_total'), '>=', 1, 'counted');
 
 
+
+# ------------------------------------------ who comes, where nobody was before
+
+my $dan = client(nginx => $nginx[1], user => 'dan');
+ok($dan, 'a new connection is let in');
+
+sub asks {
+    my ($ws, $type, $payload, $answer) = @_;
+    $ws->send_json($type, $payload, "$type-1");
+    return $ws->wait_for($answer,
+                         sub { ($_[0]{id} // '') eq "$type-1" }) // {};
+}
+
+is(api(PUT => '/api/conversations/c2', { participants => [qw(ann dan)] })
+       ->{status}, 201, 'a conversation is made');
+
+for my $ws ($ann, $dan) {
+    my $in = asks($ws, 'chat:join', { conversation_id => 'c2' },
+                  'chat:joined');
+    is($in->{offset}, 0, 'is joined');
+    is_deeply([map { $_->{online} } @{$in->{payload}{participants}}],
+              [undef, undef], 'who is online is not known');
+
+    my $state = asks($ws, 'property:view', { property_id => 'p9' },
+                     'property:state');
+    ok(exists $state->{payload}{viewer_count}
+       && !defined $state->{payload}{viewer_count},
+       'a property is viewed, by how many is not known');
+}
+
+is(say($dan, 'new', 'c2')->{type}, 'ack', 'a message there');
+is(hears($ann, 'new'), 1, 'is heard');
+api(PUT => '/api/properties/p9', { title => 'House', status => 'available',
+                                   price => 5 });
+api(POST => '/api/broadcast/price-update', { property_id => 'p9',
+                                             new_price => 7 });
+is(($_->wait_for('property:price_updated') // {})->{payload}{new_price}, 7,
+   'so is a price') for $ann, $dan;
+
+auction('a2');
+
+for my $ws ($ann, $dan) {
+    my $in = asks($ws, 'auction:join', { auction_id => 'a2' },
+                  'auction:state');
+    ok(exists $in->{payload}{active_bidders}
+       && !defined $in->{payload}{active_bidders},
+       'an auction is joined, with how many is not known');
+}
+
+is(codes($dan, a2 => 1100), 'accepted', 'a bid');
+is(($ann->wait_for('auction:new_bid') // {})->{payload}{bid}{amount}, 1100,
+   'is heard');
+
+is(asks($ann, 'presence:check_agent', { agent_id => 'kate' }, qr/./)
+       ->{payload}{code}, 'unavailable', 'nobody says that an agent is away');
+is(api(GET => $_)->{status}, 503, "nor who is there: $_")
+    for '/api/properties/p9/viewers', '/api/users/dan/connections',
+        '/api/channels?prefix=a';
+is(api(POST => '/api/publish', { channel => 'all', type => 'news',
+                                 payload => {} })->{status}, 503,
+   'nothing is told to all');
+is(api(POST => '/api/publish', { channel => 'user:ann', type => 'news',
+    payload => {} }, 'Idempotency-Key' => 'k1')->{status}, 503,
+   'nobody says that a request was not made before');
+
+my @eve = map { client(nginx => $nginx[1], user => 'eve') } 1 .. 5;
+is(client(nginx => $nginx[1], user => 'eve', welcome => 0)->status, 429,
+   'a user has so many connections and no more');
+
 is(notify_at('scheduled while Redis is away', $ends + 500), 1,
    'a notification is scheduled');
 is(notify_at('due when Redis is back', $ends + 3500), 1, 'and another one');
 
 for my $ws ($ann, $bob) {
-    my $ended = $ws->wait_for('auction:ended');
+    my $ended = $ws->wait_for('auction:ended', undef, 10);
     my $late = now_ms() - $ends;
     ok($ended, 'an auction\'s end is heard');
     cmp_ok($late, '<', 2000, 'in time');
@@ -180,6 +253,17 @@ ok($nginx[0]->wait_until(sub {
 }), 'by Redis again');
 
 $offset = 4;
+
+ok($nginx[0]->wait_until(sub {
+    my $viewers = api(GET => '/api/properties/p9/viewers')->{json};
+    return ($viewers->{count} // 0) == 2;
+}), 'who came meanwhile is counted');
+is(api(GET => '/api/users/dan/connections')->{json}{count}, 1, 'once');
+is(api(GET => '/api/users/eve/connections')->{json}{count}, 5,
+   'but for those who were sent away');
+$dan->close;
+is(($ann->wait_for('property:viewer_count') // {})->{payload}{count}, 1,
+   'and who leaves then is not');
 
 ok(notified('due when Redis is back'), 'what was scheduled meanwhile is done');
 

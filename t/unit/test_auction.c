@@ -986,6 +986,11 @@ test_payloads(void)
            "\"your_bid\":2050000000,\"new_high_bid\":2100000000,"
            "\"minimum_to_win\":2150000000}", "auction:outbid");
 
+    state = rtprop_auction_state_payload(a, &view, 2, -1);
+    ok(json_is_null(json_object_get(state, "active_bidders")),
+       "how many bid is not known");
+    json_decref(state);
+
     state = rtprop_auction_state_payload(a, &view, 2, 3);
     is_int(json_array_size(json_object_get(state, "recent_bids")), 2,
            "the state has the recent bids");

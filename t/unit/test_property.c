@@ -421,6 +421,17 @@ test_shown(void)
            "\"wishlist_today\":null,\"viewings_this_week\":null,"
            "\"viewer_count\":0,\"agent\":null}",
            "property:state of an unknown one");
+    is_str(dumped(rtprop_property_state_payload(doc, &id, -1, NULL)),
+           "{\"id\":\"p1\",\"property_id\":\"p1\",\"title\":null,"
+           "\"status\":null,\"price\":null,\"agent_id\":null,"
+           "\"wishlist_today\":null,\"viewings_this_week\":null,"
+           "\"viewer_count\":null,\"agent\":null}",
+           "with viewers that are not known");
+    is_int(rtprop_property_state_text(&id, -1, &text)
+           | rtprop_json_buf_add(&text, "", 1), 0, "as a text");
+    ok(strstr((char *) text.data, "\"viewer_count\":null,") != NULL,
+       "that says so, too");
+    text.len = 0;
     is_int(rtprop_property_state_text(&id, 9007199254740991, &text)
            | rtprop_json_buf_add(&text, "", 1), 0, "and its text");
     is_str((char *) text.data,

@@ -38,6 +38,8 @@ static ngx_rtprop_er_member_t *ngx_rtprop_er_member(ngx_rtprop_er_t *er,
     ngx_str_t *name);
 static void ngx_rtprop_er_member_put(ngx_rtprop_er_t *er, ngx_str_t *name,
     ngx_rtprop_presence_t *op, ngx_uint_t state);
+static void ngx_rtprop_er_member_later(ngx_rtprop_er_t *er, ngx_str_t *name,
+    ngx_rtprop_presence_t *op);
 static void ngx_rtprop_er_member_renew(ngx_rtprop_er_t *er,
     ngx_uint_t generation, ngx_str_t *name);
 static void ngx_rtprop_er_member_free(ngx_rtprop_er_t *er,
@@ -147,6 +149,30 @@ ngx_rtprop_er_member_put(ngx_rtprop_er_t *er, ngx_str_t *name,
 }
 
 
+/* Redis is away, and will be told. */
+
+static void
+ngx_rtprop_er_member_later(ngx_rtprop_er_t *er, ngx_str_t *name,
+    ngx_rtprop_presence_t *op)
+{
+    ngx_rtprop_er_member_t  *m;
+
+    ngx_rtprop_er_member_put(er, name, op, NGX_RTPROP_ER_IN);
+
+    m = ngx_rtprop_er_member(er, name);
+
+    if (m == NULL) {
+        return;
+    }
+
+    ngx_queue_remove(&m->queue);
+    ngx_queue_insert_tail(&er->unsaid, &m->queue);
+
+    op->op.rc = NGX_OK;
+    op->unknown = 1;
+}
+
+
 /*
  * Redis has it by a name that was taken from this worker on the way, and maybe
  * reaped already.
@@ -210,6 +236,7 @@ ngx_rtprop_er_presence(ngx_rtprop_er_t *er, ngx_rtprop_presence_t *op,
     ngx_rtprop_er_member_t  *m;
 
     op->changed = 0;
+    op->unknown = 0;
     op->sessions = 0;
     op->users = 0;
 
@@ -348,6 +375,9 @@ ngx_rtprop_er_presence_done(ngx_rtprop_er_call_t *call)
         if (op->op.rc == NGX_OK) {
             ngx_rtprop_er_member_put(er, &name, op, NGX_RTPROP_ER_IN);
             ngx_rtprop_er_member_renew(er, call->number, &name);
+
+        } else if (op->op.rc == NGX_ERROR && op->later && er->away) {
+            ngx_rtprop_er_member_later(er, &name, op);
 
         } else if (op->op.rc != NGX_DECLINED && call->cmd.sent && m == NULL) {
             ngx_rtprop_er_member_put(er, &name, op, NGX_RTPROP_ER_OUT);

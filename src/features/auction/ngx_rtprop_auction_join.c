@@ -24,7 +24,7 @@ typedef struct {
     ngx_rtprop_resume_t         *resume;    /* NULL: auction:join */
     ngx_str_t                    user;
     unsigned                     number;
-    ngx_uint_t                   active;
+    ngx_int_t                    active;     /* -1: not known */
     u_char                       info[NGX_INT32_LEN];
     unsigned                     came:1;     /* is counted in */
     unsigned                     unknown:1;
@@ -235,7 +235,8 @@ ngx_rtprop_auction_join_counted(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_auction_join_t *j = op->data;
 
-    j->active = (op->rc == NGX_OK) ? j->members.users : 0;
+    j->active = (op->rc == NGX_OK || op->rc == NGX_DECLINED)
+                ? (ngx_int_t) j->members.users : -1;
 
     ngx_rtprop_auction_join_look(j);
 }
@@ -246,10 +247,8 @@ ngx_rtprop_auction_join_came(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_auction_join_t *j = op->data;
 
-    if (op->rc == NGX_OK) {
-        j->active = j->presence.users;
-    }
-
+    j->active = (op->rc == NGX_OK && !j->presence.unknown)
+                ? (ngx_int_t) j->presence.users : -1;
     j->came = 1;
 
     ngx_rtprop_auction_join_look(j);

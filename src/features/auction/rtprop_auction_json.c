@@ -109,15 +109,16 @@ rtprop_auction_recent_json(const rtprop_auction_t *a)
 
 json_t *
 rtprop_auction_state_payload(const rtprop_auction_t *a,
-    const rtprop_auction_view_t *view, unsigned number, unsigned active)
+    const rtprop_auction_view_t *view, unsigned number, int active)
 {
-    return json_pack("{so, so, so, so, so, si, so, sn, so, sI}",
+    return json_pack("{so, so, so, so, so, so, so, sn, so, sI}",
                      "auction_id", rtprop_payload_str(&view->id),
                      "auction", rtprop_auction_json(a, view),
                      "recent_bids", rtprop_auction_recent_json(a),
                      "your_bidder_number", rtprop_payload_number(number),
                      "bidder_number", rtprop_payload_number(number),
-                     "active_bidders", (int) active,
+                     "active_bidders", active < 0 ? json_null()
+                                                  : json_integer(active),
                      "current_bidder_number",
                      rtprop_payload_number(a->highest),
                      "your_max_amount",

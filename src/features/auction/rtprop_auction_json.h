@@ -66,10 +66,10 @@ json_t *rtprop_auction_recent_json(const rtprop_auction_t *a);
 
 /*
  * auction:state for one who joins: "number" is his or hers (0: none), "active"
- * how many users are in the auction now.
+ * how many users are in the auction now (-1: not known, null).
  */
 json_t *rtprop_auction_state_payload(const rtprop_auction_t *a,
-    const rtprop_auction_view_t *view, unsigned number, unsigned active);
+    const rtprop_auction_view_t *view, unsigned number, int active);
 
 /* auction:bidder_count */
 json_t *rtprop_auction_count_payload(const rtprop_auction_view_t *view,

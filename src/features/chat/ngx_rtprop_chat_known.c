@@ -261,6 +261,9 @@ ngx_rtprop_chat_join_online(ngx_rtprop_op_t *op)
         if (peer->members.nmembers) {
             ngx_rtprop_chat_join_name(peer);
         }
+
+    } else if (op->rc != NGX_OK && op->rc != NGX_DECLINED) {
+        (void) json_object_set_new(peer->person, "online", json_null());
     }
 
     peer->seen.op.done = ngx_rtprop_chat_join_seen;

@@ -19,6 +19,7 @@ typedef struct {
     ngx_rtprop_state_t          state;
     ngx_rtprop_members_t        members;
     ngx_rtprop_ask_t            agent;
+    int64_t                     viewers;    /* -1: not known */
     json_t                     *doc;
     rtprop_json_buf_t           text;       /* the state, if not in values */
     ngx_rtprop_cmd_t           *cmd;
@@ -279,6 +280,9 @@ ngx_rtprop_property_counted(ngx_rtprop_op_t *op)
 
     rtprop_str_t  agent;
 
+    j->viewers = (op->rc == NGX_OK || op->rc == NGX_DECLINED)
+                 ? (int64_t) j->members.users : -1;
+
     if (j->state.op.rc == NGX_OK) {
         j->doc = rtprop_property_parse((char *) j->state.value.data,
                                        j->state.value.len);
@@ -320,7 +324,7 @@ ngx_rtprop_property_state(ngx_rtprop_ask_t *ask)
     id = ngx_rtprop_property_pure(&j->id);
 
     if (j->doc == NULL && j->resume == NULL
-        && rtprop_property_state_text(&id, j->members.users, &j->text)
+        && rtprop_property_state_text(&id, j->viewers, &j->text)
            == RTPROP_OK)
     {
         ngx_rtprop_property_finish(j, NULL);
@@ -330,8 +334,7 @@ ngx_rtprop_property_state(ngx_rtprop_ask_t *ask)
     j->text.len = 0;
 
     ngx_rtprop_property_finish(j,
-                     rtprop_property_state_payload(j->doc, &id,
-                                                   j->members.users,
+                     rtprop_property_state_payload(j->doc, &id, j->viewers,
                                                    ask->answer));
 }
 

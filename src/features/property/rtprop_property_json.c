@@ -90,7 +90,9 @@ rtprop_property_state_payload(const json_t *doc, const rtprop_str_t *id,
 
     state = rtprop_property_shown(doc, id);
 
-    rc = json_object_set_new(state, "viewer_count", json_integer(viewers));
+    rc = json_object_set_new(state, "viewer_count",
+                             viewers < 0 ? json_null()
+                                         : json_integer(viewers));
     rc |= json_object_set_new(state, "agent",
                               rtprop_property_shown_agent(doc, agent));
 
@@ -110,13 +112,15 @@ rtprop_property_state_text(const rtprop_str_t *id, int64_t viewers,
     rtprop_json_buf_t *buf)
 {
     int   rc, len;
-    char  text[256];
+    char  text[256], count[24];
+
+    (void) snprintf(count, sizeof(count), "%lld", (long long) viewers);
 
     len = snprintf(text, sizeof(text),
                    ",\"title\":null,\"status\":null,\"price\":null,"
                    "\"agent_id\":null,\"wishlist_today\":null,"
-                   "\"viewings_this_week\":null,\"viewer_count\":%lld,"
-                   "\"agent\":null}", (long long) viewers);
+                   "\"viewings_this_week\":null,\"viewer_count\":%s,"
+                   "\"agent\":null}", viewers < 0 ? "null" : count);
 
     rc = rtprop_json_buf_add(buf, "{\"id\":", sizeof("{\"id\":") - 1);
     rc |= rtprop_json_buf_string(buf, id->data, id->len);
