@@ -248,6 +248,8 @@ ngx_rtprop_pg_event(ngx_event_t *ev)
 }
 
 
+/* It is cancelable while there is no connection: nobody stays for one. */
+
 static void
 ngx_rtprop_pg_timer(ngx_event_t *ev)
 {
@@ -256,11 +258,7 @@ ngx_rtprop_pg_timer(ngx_event_t *ev)
     pg = ev->data;
 
     if (pg->state == NGX_RTPROP_PG_DOWN) {
-
-        if (!ngx_exiting || pg->store->nworks) {
-            ngx_rtprop_pg_connect(pg);
-        }
-
+        ngx_rtprop_pg_connect(pg);
         return;
     }
 
