@@ -98,6 +98,30 @@ error_is($ann, 'chat:mark_read', { %mark, message_id => 'x' }, 'not_found',
          'what is no message');
 error_is($ann, 'chat:mark_read', { %mark, message_id => '9' x 18 },
          'not_found', 'a message of the future');
+
+# ids beside those of messages, in the conversation and in others
+
+conversation('c2', 'ann');
+joins($ann, 'c2');
+error_is($ann, 'chat:mark_read', { %mark, conversation_id => 'c2' },
+         'not_found', 'a message of another conversation, in an empty one');
+my $other = says($ann, 'c2', 'in another')->{payload}{id};
+$_->fence && $_->clear for $ann, $ben;
+
+for (['before all', "$ids[0]" - 1], ['in between', "$ids[4]" + 1],
+     ['after all', "$own" + 1], ['of another conversation', $other], ['one', 1])
+{
+    my ($name, $id) = @$_;
+    error_is($ann, 'chat:mark_read', { %mark, message_id => "$id" },
+             'not_found', "an id $name");
+}
+
+quiet_ok($ben, 'nobody hears of what was refused');
+is(unread('ann'), 1, 'nor does it count');
+is(asks($ann, 'chat:mark_read', { %mark })->{type}, 'ack',
+   'a message that is there is marked');
+$_->fence && $_->clear for $ann, $ben, $ben2;
+
 error_is($eve, 'chat:mark_read', { %mark }, 'not_joined', 'a stranger');
 error_is($eve, 'chat:mark_read', { %mark, conversation_id => 'c9' },
          'not_joined', 'an unknown conversation');
@@ -166,6 +190,21 @@ is(api(GET => '/api/conversations/c1/messages?limit=x')->{status}, 422,
    'a bad limit');
 is(api(GET => '/api/conversations/c1/messages?before=x')->{json}{field},
    'before', 'a bad before');
+
+
+# what memory has forgotten may have been a message; a database forgets none
+
+$nginx = rtprop_nginx(prefix => "rtprop_history messages=5;\n",
+                      location => 'rtprop_rate message off;');
+conversation('c1', 'ann', 'ben');
+($ann, $ben) = map { client(user => $_) } 'ann', 'ben';
+joins($_, 'c1') for $ann, $ben;
+@ids = map { says($ann, 'c1', "m$_")->{payload}{id} } 1 .. 12;
+is(asks($ben, 'chat:mark_read', { conversation_id => 'c1',
+        message_id => $ids[0] })->{type}, 'ack', 'an old message');
+error_is($ben, 'chat:mark_read', { conversation_id => 'c1',
+         message_id => '' . ($ids[10] + 1) },
+         'not_found', 'none among the new');
 
 
 done_testing();

@@ -25,7 +25,7 @@ my @users = map { "u$_" } 1 .. USERS;
 my @rooms = map { "c$_" } 1 .. ROOMS;
 conversation($_, @users) for @rooms;
 
-my (@clients, %place);
+my (@clients, %place, %message);
 
 
 sub one { $_[rand @_] }
@@ -63,7 +63,8 @@ my %does = (
     type => sub { $_[0]->send_json('chat:typing', { conversation_id => $_[1],
         is_typing => rand() < 0.6 ? true : false }) },
     read => sub { $_[0]->send_json('chat:mark_read',
-        { conversation_id => $_[1], message_id => int(rand 9e17) + 1 }) },
+        { conversation_id => $_[1], message_id => rand() < 0.7
+          && $message{$_[1]} || int(rand 9e17) + 1 }) },
     history => sub { $_[0]->send_json('chat:history',
         { conversation_id => $_[1], limit => 1 + int rand 20 }) },
     resume => sub { my $places = places();
@@ -100,6 +101,8 @@ for my $step (1 .. STEPS) {
             my ($room) = $channel =~ /^conversation:(.*)/ or next;
             $place{$room}{epoch} = $event->{epoch} if $event->{epoch};
             $place{$room}{since} = $place{$room}{offset} = $event->{offset};
+            $message{$room} = $event->{payload}{id}
+                if $event->{type} eq 'chat:new_message';
         }
 
         $ws->clear;

@@ -31,7 +31,7 @@ my $ann = client(user => 'ann', worker => $one);
 my $ben = client(user => 'ben', worker => $two);
 my $epoch = joins($ann, 'c1')->{epoch};
 joins($ben, 'c1');
-says($ann, 'c1', 'before');
+my $before = says($ann, 'c1', 'before')->{payload}{id};
 ok(gets($ben, 'before'), 'a message');
 
 # Both workers have their connections.
@@ -54,7 +54,8 @@ ok($nginx->wait_until(sub {
 }), 'a message is refused');
 is($answer->{payload}{code}, 'unavailable', 'as unavailable');
 is(asks($ben, 'chat:mark_read', { conversation_id => 'c1',
-        message_id => 1 })->{payload}{code}, 'unavailable', 'so is a mark');
+        message_id => $before })->{payload}{code}, 'unavailable',
+   'so is a mark');
 is(api(PUT => '/api/properties/p1', { title => 'x', price => 1,
        status => 'sold' })->{status}, 503, 'and over HTTP');
 

@@ -7,6 +7,7 @@
 
 
 #define NGX_RTPROP_CHAT_SMALL  4096     /* octets that are written at once */
+#define NGX_RTPROP_CHAT_NEAR   32       /* messages whose ids may be crossed */
 
 
 /* A message under way; lives in the command's pool. */
@@ -22,6 +23,7 @@ typedef struct {
 
 
 typedef struct {
+    ngx_rtprop_history_t        found;
     ngx_rtprop_update_t         update;
     ngx_rtprop_event_t          event;
     ngx_rtprop_cmd_t           *cmd;
@@ -40,6 +42,10 @@ static ngx_int_t ngx_rtprop_chat_once_apply(ngx_rtprop_update_t *update,
     ngx_str_t *text, uint64_t version, int64_t now);
 static void ngx_rtprop_chat_once_done(ngx_rtprop_update_t *update);
 static void ngx_rtprop_chat_ack(ngx_rtprop_chat_send_t *m);
+static void ngx_rtprop_chat_read_find(ngx_rtprop_chat_read_t *r,
+    ngx_uint_t limit);
+static void ngx_rtprop_chat_read_found(ngx_rtprop_op_t *op);
+static ngx_int_t ngx_rtprop_chat_read_known(ngx_rtprop_chat_read_t *r);
 static ngx_int_t ngx_rtprop_chat_read_apply(ngx_rtprop_update_t *update,
     ngx_str_t *text, uint64_t version, int64_t now);
 static ngx_int_t ngx_rtprop_chat_read_event(ngx_rtprop_chat_read_t *r,
@@ -422,7 +428,96 @@ ngx_rtprop_chat_mark_read(ngx_rtprop_cmd_t *cmd)
     r->update.done = ngx_rtprop_chat_read_done;
     r->update.data = r;
 
-    ngx_rtprop_hub_update(hub, &r->update);
+    ngx_rtprop_chat_read_find(r, 1);
+}
+
+
+/* The newest messages up to that id: most often it is the very last. */
+
+static void
+ngx_rtprop_chat_read_find(ngx_rtprop_chat_read_t *r, ngx_uint_t limit)
+{
+    ngx_rtprop_engine_t  *e;
+
+    r->found.op.done = ngx_rtprop_chat_read_found;
+    r->found.op.data = r;
+    r->found.op.pool = r->cmd->pool;
+    r->found.channel = r->event.channel;
+    r->found.tail = 1;
+    r->found.flags = NGX_RTPROP_EV_RECEIPT;
+    r->found.before = r->message_id + 1;
+    r->found.limit = limit;
+
+    e = r->cmd->worker->engine;
+    e->history(e, &r->found);
+}
+
+
+static void
+ngx_rtprop_chat_read_found(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_chat_read_t *r = op->data;
+
+    ngx_int_t  rc;
+
+    rc = (op->rc == NGX_OK) ? ngx_rtprop_chat_read_known(r) : op->rc;
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_rtprop_hub_update(r->cmd->worker->hub, &r->update);
+        return;
+
+    case NGX_AGAIN:
+        ngx_rtprop_chat_read_find(r, NGX_RTPROP_CHAT_NEAR);
+        return;
+
+    case NGX_DECLINED:
+        ngx_rtprop_refuse(r->cmd, "not_found", "there is no such message",
+                          NULL);
+        return;
+
+    default:
+        ngx_rtprop_refuse_rc(r->cmd, rc);
+    }
+}
+
+
+/*
+ * Whether the message is there.  Ids of one moment may be in another order than
+ * their messages, so it is looked for among some.  What is older than all that
+ * memory has kept may have been one; a database has kept all.
+ */
+
+static ngx_int_t
+ngx_rtprop_chat_read_known(ngx_rtprop_chat_read_t *r)
+{
+    ngx_uint_t             i;
+    ngx_rtprop_history_t  *found;
+
+    found = &r->found;
+
+    for (i = 0; i < found->nevents; i++) {
+        if (found->events[i].id == r->message_id) {
+            return NGX_OK;
+        }
+    }
+
+    if (found->more && found->limit < NGX_RTPROP_CHAT_NEAR) {
+        return NGX_AGAIN;
+    }
+
+    if (found->partial) {
+        return NGX_ERROR;
+    }
+
+    if (found->nevents == 0 && !r->cmd->worker->engine->durable
+        && found->offset && found->first != 1)
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
 }
 
 
