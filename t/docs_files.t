@@ -20,7 +20,7 @@ use RTProp::Facts;
 use RTProp::Sources qw(content);
 
 my %commands = commands();
-my %events = (events(), batch => 0);
+my %events = events();
 my %resources = resources();
 my %metrics = metrics();
 

@@ -172,6 +172,13 @@ ngx_rtprop_http_publish_event(ngx_rtprop_cmd_t *cmd, json_t *element,
     ev->channel.len = publish.channel.len;
     ev->type.data = publish.type.data;
     ev->type.len = publish.type.len;
+
+    if (ngx_rtprop_event_type_own(cmd->worker, &ev->type)) {
+        field = "type";
+        ngx_rtprop_http_publish_refuse(cmd, i, field, NGX_RTPROP_OWN_EVENT);
+        return NGX_DECLINED;
+    }
+
     ev->flags = publish.is_volatile ? NGX_RTPROP_EV_VOLATILE : 0;
     ev->arrived = cmd->arrived;
 

@@ -69,12 +69,12 @@ static ngx_rtprop_command_t  ngx_rtprop_hub_commands[] = {
 
 static ngx_rtprop_event_type_t  ngx_rtprop_hub_events[] = {
     { ngx_string("welcome"),
-      "session_id server_time ping_interval", 0 },
-    { ngx_string("pong"), "server_time", 0 },
-    { ngx_string("auth:refreshed"), "expires_at", 0 },
-    { ngx_string("resumed"), "", 0 },
-    { ngx_string("error"), "retry_after_ms", 0 },
-    { ngx_null_string, NULL, 0 }
+      "session_id server_time ping_interval", 0, 1 },
+    { ngx_string("pong"), "server_time", 0, 1 },
+    { ngx_string("auth:refreshed"), "expires_at", 0, 1 },
+    { ngx_string("resumed"), "", 0, 1 },
+    { ngx_string("error"), "retry_after_ms", 0, 1 },
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 

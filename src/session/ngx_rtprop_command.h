@@ -211,6 +211,7 @@ typedef struct {
     ngx_str_t                   type;       /* "property:viewer_count" */
     const char                 *keys;       /* "property_id viewer_count" */
     unsigned                    reliable:1;
+    unsigned                    own:1;      /* nobody else may publish it */
 } ngx_rtprop_event_type_t;
 
 /* Table ends with an empty type; call it in preconfiguration. */
@@ -220,6 +221,13 @@ ngx_int_t ngx_rtprop_event_types_add(ngx_conf_t *cf,
 /* NULL: an event that no feature declares (posted over HTTP). */
 ngx_rtprop_event_type_t *ngx_rtprop_event_type(ngx_rtprop_worker_t *worker,
     ngx_str_t *type);
+
+/* Whether it is what only the server tells, whoever asks. */
+ngx_uint_t ngx_rtprop_event_type_own(ngx_rtprop_worker_t *worker,
+    ngx_str_t *type);
+
+/* How such an event is refused; the field that named it is told beside. */
+#define NGX_RTPROP_OWN_EVENT  "this event is told by the server alone"
 
 
 #endif /* _NGX_RTPROP_COMMAND_H_INCLUDED_ */

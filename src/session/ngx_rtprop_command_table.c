@@ -251,3 +251,14 @@ ngx_rtprop_event_type(ngx_rtprop_worker_t *worker, ngx_str_t *type)
                          ngx_hash_key(type->data, type->len), type->data,
                          type->len);
 }
+
+
+ngx_uint_t
+ngx_rtprop_event_type_own(ngx_rtprop_worker_t *worker, ngx_str_t *type)
+{
+    ngx_rtprop_event_type_t  *et;
+
+    et = ngx_rtprop_event_type(worker, type);
+
+    return et && et->own;
+}

@@ -1,6 +1,7 @@
 /*
  * The relay's cycle: lease, look, take, tell; again at once while there is
- * more, else with the next notification or second.
+ * more, else with the next notification or second.  Who begins to hold the
+ * lease says first what nobody may emit, since only the server tells it.
  *
  * Channels are known before their rows are taken, so that their locks are held
  * ahead of all else, as by everybody who writes events.
@@ -9,6 +10,7 @@
 #include "store/ngx_rtprop_relay.h"
 #include "store/ngx_rtprop_durable.h"
 #include "store/ngx_rtprop_store.h"
+#include "session/ngx_rtprop_command.h"
 #include "base/ngx_rtprop_stat.h"
 #include <openssl/rand.h>
 
@@ -21,6 +23,7 @@
 
 typedef struct {
     ngx_rtprop_query_t        *lease;
+    ngx_rtprop_query_t        *own;
     ngx_rtprop_query_t        *peek;
     ngx_rtprop_query_t        *take;
 } ngx_rtprop_relay_queries_t;
@@ -41,11 +44,14 @@ typedef struct {
     ngx_pool_t                *pool;       /* of the channels under way */
     ngx_str_t                 *channels;
     ngx_uint_t                 nchannels;
+    ngx_str_t                 *types;      /* that are the server's own */
+    ngx_uint_t                 ntypes;
 
     unsigned                   busy:1;     /* the work is under way */
     unsigned                   held:1;
     unsigned                   again:1;    /* said while it was */
     unsigned                   listens:1;
+    unsigned                   said:1;     /* what is the server's own */
 } ngx_rtprop_relay_t;
 
 
@@ -56,7 +62,11 @@ static void ngx_rtprop_relay_listening(void *data, ngx_str_t *channel);
 static void ngx_rtprop_relay_run(ngx_rtprop_relay_t *relay);
 static void ngx_rtprop_relay_do(ngx_rtprop_relay_t *relay,
     ngx_rtprop_query_t *query, void (*done)(ngx_rtprop_work_t *w));
+static ngx_int_t ngx_rtprop_relay_types(ngx_rtprop_relay_t *relay);
 static void ngx_rtprop_relay_leased(ngx_rtprop_work_t *w);
+static void ngx_rtprop_relay_own(ngx_rtprop_relay_t *relay);
+static void ngx_rtprop_relay_owned(ngx_rtprop_work_t *w);
+static void ngx_rtprop_relay_holds(ngx_rtprop_relay_t *relay);
 static void ngx_rtprop_relay_peeked(ngx_rtprop_work_t *w);
 static ngx_int_t ngx_rtprop_relay_channels(ngx_rtprop_relay_t *relay,
     ngx_rtprop_result_t *result);
@@ -67,6 +77,7 @@ static void ngx_rtprop_relay_free(ngx_rtprop_relay_t *relay);
 
 typedef enum {
     NGX_RTPROP_RELAY_EVENTS = 0,
+    NGX_RTPROP_RELAY_REFUSED,
     NGX_RTPROP_RELAY_BATCHES,
     NGX_RTPROP_RELAY_LAG,
     NGX_RTPROP_RELAY_AGE,
@@ -78,6 +89,10 @@ static ngx_rtprop_stat_desc_t  ngx_rtprop_relay_stats[] = {
 
     { ngx_string("rtprop_relay_events_total"),
       ngx_string("Events of the outbox that were told."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
+    { ngx_string("rtprop_relay_refused_total"),
+      ngx_string("Rows of the outbox that were set aside, untold."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
     { ngx_string("rtprop_relay_batches_total"),
@@ -124,10 +139,14 @@ ngx_rtprop_relay_preconfiguration(ngx_conf_t *cf)
         "count bigint", "channel text, age bigint");
 
     q->take = ngx_rtprop_query_add(cf, "relay_take",
-        "SELECT rtprop.outbox_take($1, $2, $3) AS events",
-        "holder bigint, channels text[], count bigint", "events bigint");
+        "SELECT * FROM rtprop.outbox_tell($1, $2, $3)",
+        "holder bigint, channels text[], count bigint",
+        "events bigint, refused bigint");
 
-    return q->lease && q->peek && q->take ? NGX_OK : NGX_ERROR;
+    q->own = ngx_rtprop_query_add(cf, "relay_own",
+        "SELECT rtprop.own_types($1)", "types text[]", "");
+
+    return q->lease && q->peek && q->take && q->own ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -142,14 +161,17 @@ ngx_rtprop_relay_init_worker(ngx_rtprop_worker_t *worker)
 
     relay = ngx_pcalloc(worker->pool, sizeof(ngx_rtprop_relay_t));
 
-    if (relay == NULL
+    if (relay != NULL) {
+        relay->worker = worker;
+    }
+
+    if (relay == NULL || ngx_rtprop_relay_types(relay) != NGX_OK
         || RAND_bytes((u_char *) &relay->holder, sizeof(int64_t)) != 1)
     {
         return NGX_ERROR;
     }
 
     relay->holder &= 0x7fffffffffffffffLL;
-    relay->worker = worker;
     relay->durable = ngx_rtprop_durable(worker);
     relay->queries = worker->conf->relay;
     relay->renew = ngx_current_msec;
@@ -166,6 +188,31 @@ ngx_rtprop_relay_init_worker(ngx_rtprop_worker_t *worker)
     ngx_add_timer(&relay->tick, NGX_RTPROP_RELAY_TICK / 10);
 
     return ngx_rtprop_store_watch(worker->store, &relay->watcher);
+}
+
+
+static ngx_int_t
+ngx_rtprop_relay_types(ngx_rtprop_relay_t *relay)
+{
+    ngx_uint_t                 i, n;
+    ngx_rtprop_event_type_t  **type;
+
+    n = relay->worker->conf->events.nelts;
+    type = relay->worker->conf->events.elts;
+
+    relay->types = ngx_palloc(relay->worker->pool, n * sizeof(ngx_str_t));
+
+    if (relay->types == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (type[i]->own) {
+            relay->types[relay->ntypes++] = type[i]->type;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -286,9 +333,50 @@ ngx_rtprop_relay_leased(ngx_rtprop_work_t *w)
     }
 
     if (!held) {
+        relay->said = 0;
         return;
     }
 
+    if (!relay->said) {
+        ngx_rtprop_relay_own(relay);
+        return;
+    }
+
+    ngx_rtprop_relay_holds(relay);
+}
+
+
+static void
+ngx_rtprop_relay_own(ngx_rtprop_relay_t *relay)
+{
+    ngx_memzero(relay->params, sizeof(relay->params));
+
+    relay->params[0].texts = relay->types;
+    relay->params[0].n = relay->ntypes;
+    relay->work.write = 1;
+
+    ngx_rtprop_relay_do(relay, relay->queries->own, ngx_rtprop_relay_owned);
+}
+
+
+/* What is emitted is told all the same; it is said again with the lease. */
+
+static void
+ngx_rtprop_relay_owned(ngx_rtprop_work_t *w)
+{
+    ngx_rtprop_relay_t  *relay;
+
+    relay = w->data;
+    relay->busy = 0;
+    relay->said = (w->rc == NGX_OK);
+
+    ngx_rtprop_relay_holds(relay);
+}
+
+
+static void
+ngx_rtprop_relay_holds(ngx_rtprop_relay_t *relay)
+{
     if (!relay->listens) {
         relay->listens = 1;
         (void) ngx_rtprop_store_listen(relay->worker->store, &relay->watcher,
@@ -400,18 +488,30 @@ ngx_rtprop_relay_channels(ngx_rtprop_relay_t *relay,
 static void
 ngx_rtprop_relay_taken(ngx_rtprop_work_t *w)
 {
-    int64_t              events;
+    int64_t              events, refused;
     ngx_rtprop_relay_t  *relay;
 
     relay = w->data;
     relay->busy = 0;
 
     events = 0;
+    refused = 0;
 
     if (w->rc == NGX_OK
         && ngx_rtprop_result_rows(relay->statement.result) == 1)
     {
         events = ngx_rtprop_result_number(relay->statement.result, 0, 0);
+        refused = ngx_rtprop_result_number(relay->statement.result, 0, 1);
+    }
+
+    if (refused) {
+        ngx_log_error(NGX_LOG_WARN, relay->worker->log, 0,
+                      "rtprop: %L rows of the outbox are in "
+                      "rtprop.outbox_refused: what they say is told by the "
+                      "server alone", refused);
+        ngx_rtprop_stat_bump(relay->worker,
+                             &ngx_rtprop_relay_stats[NGX_RTPROP_RELAY_REFUSED],
+                             refused);
     }
 
     ngx_rtprop_stat_bump(relay->worker,
@@ -424,7 +524,7 @@ ngx_rtprop_relay_taken(ngx_rtprop_work_t *w)
     ngx_rtprop_relay_heal(relay);
     ngx_rtprop_relay_free(relay);
 
-    if (events) {
+    if (events || refused) {
         ngx_rtprop_relay_run(relay);
     }
 }

@@ -227,7 +227,10 @@ is_deeply($bob->wait_for('auction:announcement')->{payload},
 
 is(said(post(event => $_, data => { count => 3 })),
    '422 invalid_payload event', "$_ is the auction's own word")
-    for qw(new_bid auction:new_bid bidder_count timer_sync);
+    for qw(new_bid auction:new_bid bidder_count timer_sync state outbid
+           bid_accepted bid_rejected bidder_joined bidder_left history);
+ok(!grep({ ($_->{payload}{count} // 0) == 3 } $bob->events),
+   'and is not told by others');
 
 my $to = now_ms() + 9_000_000;
 $res = post(event => 'time_extended', data => { ends_at => iso($to) });

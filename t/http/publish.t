@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use RTProp::Facts;
 use RTProp::Test;
 
 rtprop_nginx();
@@ -170,6 +171,29 @@ for my $case (
     is($answer->{json}{code}, 'invalid_payload', "$name: code");
     is($answer->{json}{field}, $field, "$name: field");
 }
+
+
+# what only the server tells, on whatever channel
+
+for my $type (own_events()) {
+    for my $channel ('all', 'user:ann', 'property:p1') {
+        my $answer = publish(event(type => $type, channel => $channel));
+
+        is_deeply([$answer->{status}, @{$answer->{json}}{qw(code field)}],
+                  [422, 'invalid_payload', 'type'], "$type to $channel");
+    }
+}
+
+my $forged = publish([$event, event(type => 'welcome')]);
+is_deeply([$forged->{status}, @{$forged->{json}}{qw(field index)}],
+          [422, 'type', 1], 'one of them in an array: none is published');
+
+my %own = map { $_ => 1 } own_events();
+my @free = grep { !$own{$_} } sort { $a cmp $b } keys %{{events()}};
+cmp_ok(scalar @free, '>=', 12, 'what the application may say');
+is(publish(event(type => $_))->{status}, 200, "is published: $_") for @free;
+$ann[0]->wait_for($free[-1]);
+ok(!grep({ $own{$_->{type}} } $ann[0]->events), 'nothing else came');
 
 is(publish([7])->{status}, 422, 'a number in an array');
 is(publish([[]])->{status}, 422, 'an array in an array');

@@ -180,17 +180,19 @@ subtest 'events of a channel' => sub {
         return $res->{json};
     };
 
-    my $place = $post->(type => 'pong');
-    my $event = $on{ws}->wait_for('pong');
-    is_deeply($event, { type => 'pong', channel => 'user:d',
+    # the keys of a declared type
+    my $type = 'auction:announcement';
+    my $place = $post->(type => $type);
+    my $event = $on{ws}->wait_for($type);
+    is_deeply($event, { type => $type, channel => 'user:d',
                         offset => $place->{offset}, payload => {
         server_time => 'x', my_key => 1, data => { server_time => 2 } } },
         'snake: channel, offset, no epoch, no id');
 
-    is_deeply($on{camel}->wait_for('pong')->{payload},
+    is_deeply($on{camel}->wait_for($type)->{payload},
               { serverTime => 'x', my_key => 1, data => { server_time => 2 } },
               'camel: the keys of this type, not below data');
-    is_deeply($on{both}->wait_for('pong')->{payload},
+    is_deeply($on{both}->wait_for($type)->{payload},
               { serverTime => 'x', server_time => 'x', my_key => 1,
                 data => { server_time => 2 } }, 'both');
 

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use RTProp::Facts;
 use RTProp::Postgres;
 use RTProp::Test;
 
@@ -17,7 +18,7 @@ $pg->sql('', file => RTProp::Nginx::top() . '/sql/examples/properties.sql');
 $pg->sql("INSERT INTO properties (id, title, price)"
          . " VALUES (1, 'Canal house', 45000000)");
 
-my $nginx = rtprop_nginx(workers => 2, allow => [qr/PostgreSQL/],
+my $nginx = rtprop_nginx(workers => 2, allow => [qr/PostgreSQL|outbox_refused/],
     prefix => 'rtprop_postgres "' . $pg->conninfo . '" grace=1s;');
 
 sub metric {
@@ -166,6 +167,9 @@ for my $case (["'nobody:1', 'a', '{}'", 'no channel'],
               ["NULL, 'a', '{}'", 'no channel'],
               ["'property:1', 'a b', '{}'", 'no type'],
               ["'property:1', NULL, '{}'", 'no type'],
+              ["'property:1', 'property:state', '{}'", 'the server alone'],
+              ["'auction:1', 'auction:new_bid', '{}'", 'the server alone'],
+              ["'user:ann', 'welcome', '{}'", 'the server alone'],
               ["'property:1', 'a', '[]'", 'an object'],
               ["'property:1', 'a', NULL", 'an object'],
               ["'property:1', 'a', jsonb_build_object('a',"
@@ -174,6 +178,40 @@ for my $case (["'nobody:1', 'a', '{}'", 'no channel'],
     like($pg->sql("SELECT rtprop.emit($case->[0])", may => 1),
          qr/rtprop\.emit: .*$case->[1]/, "emit refuses $case->[0]");
 }
+
+
+# what came past emit() is set aside, and holds up nobody
+
+is($pg->sql("SELECT string_agg(type, ' ' ORDER BY type COLLATE \"C\")"
+            . ' FROM rtprop.own_type'), join(' ', own_events()),
+   'the database knows what only the server tells');
+
+$ann = client(user => 'ann');
+$ann->send_json('property:view', { property_id => '1' });
+$ann->wait_for('property:state');
+$ann->clear;
+my $insert = 'INSERT INTO rtprop.outbox (channel, type, payload) VALUES ';
+$pg->sql(join ' ', 'BEGIN;',
+         (map { "$insert ('property:1', '$_', '{\"price\": 1}');" }
+              ('property:state') x 3, 'resumed'), emit(751), 'COMMIT');
+is((news(1))[0]{payload}{n}, 751, 'what follows is told');
+is($pg->sql('SELECT count(*) FROM rtprop.outbox'), 0, 'the outbox is empty');
+is($pg->sql('SELECT type, count(*), min(reason) FROM rtprop.outbox_refused'
+            . ' GROUP BY type ORDER BY type'),
+   "property:state|3|told by the server alone\n"
+   . 'resumed|1|told by the server alone', 'the rest is set aside');
+is(join(' ', grep { !/viewer_count/ } map { $_->{type} } $ann->events), '',
+   'and not told');
+is(metric('rtprop_relay_refused_total'), 4, 'it is counted');
+like($nginx->log, qr/4 rows of the outbox are in rtprop\.outbox_refused/,
+     'and logged');
+
+$pg->sql("$insert ('property:1', 'welcome', '{}')") for 1 .. 2;
+ok($nginx->wait_until(sub {
+    $pg->sql('SELECT count(*) FROM rtprop.outbox_refused') == 6
+}, 30), 'with nothing else in it as well');
+is($pg->sql('SELECT rtprop.outbox_take(1, \'{}\', 1)'), 0,
+   'modules before this one ask as they did');
 
 $pg->sql('CREATE ROLE site_app; CREATE ROLE site_web LOGIN');
 $pg->run('psql', '-Xqw', '-v', 'app=site_app', '-v', 'emitter=site_web', '-d',

@@ -115,21 +115,21 @@ static ngx_rtprop_resource_t  ngx_rtprop_auction_resources[] = {
 
 
 static ngx_rtprop_event_type_t  ngx_rtprop_auction_events[] = {
-    { ngx_string("auction:new_bid"), RTPROP_AUCTION_KEYS, 1 },
-    { ngx_string("auction:time_extended"), RTPROP_AUCTION_KEYS, 1 },
-    { ngx_string("auction:ended"), RTPROP_AUCTION_KEYS, 1 },
-    { ngx_string("auction:announcement"), RTPROP_AUCTION_KEYS, 1 },
-    { ngx_string("auction:outbid"), RTPROP_AUCTION_KEYS, 1 },
-    { ngx_string("auction:state"), RTPROP_AUCTION_KEYS, 0 },
-    { ngx_string("auction:bidder_count"), RTPROP_AUCTION_KEYS, 0 },
-    { ngx_string("auction:bidder_joined"), RTPROP_AUCTION_KEYS, 0 },
-    { ngx_string("auction:bidder_left"), RTPROP_AUCTION_KEYS, 0 },
-    { ngx_string("auction:bid_accepted"), RTPROP_AUCTION_KEYS, 0 },
+    { ngx_string("auction:new_bid"), RTPROP_AUCTION_KEYS, 1, 1 },
+    { ngx_string("auction:time_extended"), RTPROP_AUCTION_KEYS, 1, 1 },
+    { ngx_string("auction:ended"), RTPROP_AUCTION_KEYS, 1, 1 },
+    { ngx_string("auction:announcement"), RTPROP_AUCTION_KEYS, 1, 0 },
+    { ngx_string("auction:outbid"), RTPROP_AUCTION_KEYS, 1, 1 },
+    { ngx_string("auction:state"), RTPROP_AUCTION_KEYS, 0, 1 },
+    { ngx_string("auction:bidder_count"), RTPROP_AUCTION_KEYS, 0, 1 },
+    { ngx_string("auction:bidder_joined"), RTPROP_AUCTION_KEYS, 0, 1 },
+    { ngx_string("auction:bidder_left"), RTPROP_AUCTION_KEYS, 0, 1 },
+    { ngx_string("auction:bid_accepted"), RTPROP_AUCTION_KEYS, 0, 1 },
     { ngx_string("auction:bid_rejected"),
-      RTPROP_AUCTION_KEYS " retry_after_ms", 0 },
-    { ngx_string("auction:timer_sync"), RTPROP_AUCTION_KEYS, 0 },
-    { ngx_string("auction:history"), RTPROP_AUCTION_KEYS " has_more", 0 },
-    { ngx_null_string, NULL, 0 }
+      RTPROP_AUCTION_KEYS " retry_after_ms", 0, 1 },
+    { ngx_string("auction:timer_sync"), RTPROP_AUCTION_KEYS, 0, 1 },
+    { ngx_string("auction:history"), RTPROP_AUCTION_KEYS " has_more", 0, 1 },
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 

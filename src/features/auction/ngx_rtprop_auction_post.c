@@ -79,6 +79,12 @@ ngx_rtprop_auction_http_post(ngx_rtprop_cmd_t *cmd)
         return;
     }
 
+    if (ngx_rtprop_event_type_own(cmd->worker, &p->event.type)) {
+        ngx_rtprop_refuse(cmd, "invalid_payload", NGX_RTPROP_OWN_EVENT,
+                          json_pack("{s:s}", "field", "event"));
+        return;
+    }
+
     p->state.op.done = ngx_rtprop_auction_post_known;
     p->state.op.data = p;
     p->state.op.pool = cmd->pool;

@@ -6,7 +6,6 @@
 #include "base/rtprop_time.h"
 
 
-static int rtprop_auction_own_event(const rtprop_str_t *name);
 static int rtprop_auction_terms_names(rtprop_auction_terms_t *t,
     const json_t *body, rtprop_invalid_t *why);
 static int rtprop_auction_terms_money(rtprop_auction_terms_t *t,
@@ -319,11 +318,6 @@ rtprop_auction_broadcast_parse(rtprop_str_t *name, const json_t *data,
         }
     }
 
-    if (rtprop_auction_own_event(name)) {
-        why->message = "this event is told by the auction itself";
-        return RTPROP_ERROR;
-    }
-
     if (rtprop_str_eq(name, "ended", 5)) {
         *what = RTPROP_AUCTION_END;
         return RTPROP_OK;
@@ -347,26 +341,4 @@ rtprop_auction_broadcast_parse(rtprop_str_t *name, const json_t *data,
     }
 
     return rc == RTPROP_OK ? RTPROP_OK : RTPROP_ERROR;
-}
-
-
-/* What bidders must be able to take for the rules' own word. */
-
-static int
-rtprop_auction_own_event(const rtprop_str_t *name)
-{
-    size_t  i;
-
-    static const char *const  own[] = {
-        "new_bid", "bid_accepted", "bid_rejected", "outbid", "state",
-        "timer_sync", "bidder_count", "bidder_joined", "bidder_left", "history"
-    };
-
-    for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-        if (rtprop_str_eq(name, own[i], strlen(own[i]))) {
-            return 1;
-        }
-    }
-
-    return 0;
 }

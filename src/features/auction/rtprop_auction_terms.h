@@ -45,8 +45,8 @@ int rtprop_auction_action_parse(const rtprop_str_t *name, const json_t *body,
  *
  * Returns RTPROP_OK for "ended" and "time_extended", which are orders, with
  * "what" and "arg" for rtprop_auction_act(); RTPROP_DECLINED for any other
- * name: an event that goes out as it is; RTPROP_ERROR with "why" (422), for
- * what only the auction itself may tell ("new_bid", "timer_sync", ...), too.
+ * name: an event that goes out as it is, unless it is the server's own;
+ * RTPROP_ERROR with "why" (422).
  */
 int rtprop_auction_broadcast_parse(rtprop_str_t *name, const json_t *data,
     rtprop_auction_action_e *what, int64_t *arg, rtprop_invalid_t *why);

@@ -143,46 +143,47 @@ static ngx_rtprop_event_type_t  ngx_rtprop_chat_events[] = {
 
     { ngx_string("chat:joined"),
       "conversation_id participant_count last_message_id unread_count "
-      "last_seen", 0 },
+      "last_seen", 0, 1 },
 
     { ngx_string("chat:new_message"),
-      "message_id conversation_id client_message_id created_at", 1 },
+      "message_id conversation_id client_message_id created_at", 1, 0 },
 
     { ngx_string("chat:history"),
-      "message_id conversation_id client_message_id created_at has_more", 0 },
+      "message_id conversation_id client_message_id created_at has_more",
+      0, 1 },
 
     { ngx_string("chat:messages_read"),
       "conversation_id message_id up_to_message_id last_message_id read_by "
-      "user_id read_at", 1 },
+      "user_id read_at", 1, 1 },
 
     { ngx_string("chat:message_edited"),
-      "message_id conversation_id edited_at", 1 },
+      "message_id conversation_id edited_at", 1, 0 },
 
     { ngx_string("chat:message_deleted"),
-      "message_id conversation_id deleted_at", 1 },
+      "message_id conversation_id deleted_at", 1, 0 },
 
     { ngx_string("chat:delivered"),
-      "conversation_id message_id user_id", 0 },
+      "conversation_id message_id user_id", 0, 1 },
 
     { ngx_string("chat:user_joined"),
-      "conversation_id user_id user_name", 0 },
+      "conversation_id user_id user_name", 0, 1 },
 
     { ngx_string("chat:user_left"),
-      "conversation_id user_id user_name", 0 },
+      "conversation_id user_id user_name", 0, 1 },
 
     { ngx_string("chat:user_typing"),
-      "conversation_id user_id user_name is_typing", 0 },
+      "conversation_id user_id user_name is_typing", 0, 0 },
 
     { ngx_string("chat:user_stopped_typing"),
-      "conversation_id user_id user_name is_typing", 0 },
+      "conversation_id user_id user_name is_typing", 0, 0 },
 
     { ngx_string("presence:user_online"),
-      "conversation_id user_id user_name last_seen", 0 },
+      "conversation_id user_id user_name last_seen", 0, 1 },
 
     { ngx_string("presence:user_offline"),
-      "conversation_id user_id user_name last_seen", 0 },
+      "conversation_id user_id user_name last_seen", 0, 1 },
 
-    { ngx_null_string, NULL, 0 }
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 

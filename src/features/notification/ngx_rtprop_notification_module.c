@@ -55,10 +55,10 @@ static ngx_rtprop_resource_t  ngx_rtprop_notification_resources[] = {
 
 
 static ngx_rtprop_event_type_t  ngx_rtprop_notification_events[] = {
-    { ngx_string("notification"), RTPROP_NOTIFICATION_KEYS, 1 },
-    { ngx_string("notification:list"), RTPROP_NOTIFICATION_KEYS, 0 },
-    { ngx_string("notification:unread"), RTPROP_NOTIFICATION_KEYS, 1 },
-    { ngx_null_string, NULL, 0 }
+    { ngx_string("notification"), RTPROP_NOTIFICATION_KEYS, 1, 0 },
+    { ngx_string("notification:list"), RTPROP_NOTIFICATION_KEYS, 0, 1 },
+    { ngx_string("notification:unread"), RTPROP_NOTIFICATION_KEYS, 1, 1 },
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 

@@ -63,8 +63,8 @@ static ngx_rtprop_resource_t  ngx_rtprop_presence_resources[] = {
 
 
 static ngx_rtprop_event_type_t  ngx_rtprop_presence_events[] = {
-    { ngx_string("presence:agent_status"), RTPROP_PRESENCE_KEYS, 0 },
-    { ngx_null_string, NULL, 0 }
+    { ngx_string("presence:agent_status"), RTPROP_PRESENCE_KEYS, 0, 1 },
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 

@@ -112,20 +112,21 @@ static ngx_rtprop_event_type_t  ngx_rtprop_property_events[] = {
 
     { ngx_string("property:state"),
       RTPROP_PROPERTY_KEYS " last_seen property_ids estimated_available "
-      "typical_reply_minutes", 0 },
+      "typical_reply_minutes", 0, 1 },
 
-    { ngx_string("property:viewer_count"), RTPROP_PROPERTY_KEYS, 0 },
-    { ngx_string("property:status_changed"), RTPROP_PROPERTY_KEYS, 1 },
-    { ngx_string("property:price_updated"), RTPROP_PROPERTY_KEYS, 1 },
-    { ngx_string("property:activity_update"), RTPROP_PROPERTY_KEYS, 1 },
-    { ngx_string("property:new_photos_added"), "property_id updated_at", 1 },
+    { ngx_string("property:viewer_count"), RTPROP_PROPERTY_KEYS, 0, 1 },
+    { ngx_string("property:status_changed"), RTPROP_PROPERTY_KEYS, 1, 0 },
+    { ngx_string("property:price_updated"), RTPROP_PROPERTY_KEYS, 1, 0 },
+    { ngx_string("property:activity_update"), RTPROP_PROPERTY_KEYS, 1, 0 },
+    { ngx_string("property:new_photos_added"), "property_id updated_at", 1, 0 },
     { ngx_string("property:open_house_scheduled"),
-      "property_id updated_at", 1 },
-    { ngx_string("property:property_featured"), "property_id updated_at", 1 },
+      "property_id updated_at", 1, 0 },
+    { ngx_string("property:property_featured"),
+      "property_id updated_at", 1, 0 },
     { ngx_string("property:virtual_tour_available"),
-      "property_id updated_at", 1 },
+      "property_id updated_at", 1, 0 },
 
-    { ngx_null_string, NULL, 0 }
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 

@@ -59,8 +59,9 @@ static const ngx_rtprop_command_t  ngx_rtprop_native_answered = {
 
 
 static ngx_rtprop_event_type_t  ngx_rtprop_native_events[] = {
-    { ngx_string("ack"), "message_id client_message_id created_at", 0 },
-    { ngx_null_string, NULL, 0 }
+    { ngx_string("ack"), "message_id client_message_id created_at", 0, 1 },
+    { ngx_string("batch"), "", 0, 1 },
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 

@@ -11,8 +11,8 @@ use Exporter qw(import);
 
 use RTProp::Sources qw(files content);
 
-our @EXPORT = qw(directives variables commands events resources error_codes
-                 bid_codes close_codes metrics);
+our @EXPORT = qw(directives variables commands events own_events resources
+                 error_codes bid_codes close_codes metrics);
 
 
 sub sources { map { content($_) } files(qr{^(?:src/.*|[^/]*)\.[ch]$}) }
@@ -106,18 +106,36 @@ sub field_pairs {
 }
 
 
-# name => reliable
+# name => [reliable, own]
 
-sub events {
+sub event_types {
     my %found;
 
     for my $table (tables('ngx_rtprop_event_type_t')) {
-        while ($table =~ /\{ ngx_string\("([^"]+)"\),(.*?),\s*([01]) \}/sg) {
-            $found{$1} = $3;
+        while ($table =~ /\{\ ngx_string\("([^"]+)"\),.*?,
+                          \s*([01]),\s([01])\ \}/sgx)
+        {
+            $found{$1} = [$2, $3];
         }
     }
 
     return %found;
+}
+
+
+# name => reliable
+
+sub events {
+    my %found = event_types();
+    return map { $_ => $found{$_}[0] } keys %found;
+}
+
+
+# names
+
+sub own_events {
+    my %found = event_types();
+    return grep { $found{$_}[1] } sort keys %found;
 }
 
 
