@@ -195,6 +195,9 @@ is(system("$program --url ws://127.0.0.1:1/ --kind auction --rooms 2"
     is($r->{bids}{unjudged}, 0, 'bids at two instances: all are judged');
     is($cluster->postgres->sql('SELECT count(*) FROM rtprop.bid'), $r->{sent},
        'and each is in the database');
+    is($r->{received} - $r->{sent}, 20 * $cluster->postgres->sql(
+           'SELECT count(*) FROM rtprop.bid WHERE accepted'),
+       'accepted ones were heard by all');
     $cluster->stop;
 }
 

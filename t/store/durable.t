@@ -153,6 +153,19 @@ is($pg->sql("SELECT status FROM rtprop.auction WHERE id = 'a1'"), 'ended',
 ok($nginx->wait_until(sub { $pg->sql('SELECT count(*) FROM rtprop.job') == 0 }),
    'no job is left');
 
+# columns are found in the text, whatever somebody has written there
+
+auction('a3', starting_price => 700, property_title =>
+        '"status":"cancelled","price":7,"starts_at":1,"ends_at":2,"recent":');
+is($pg->sql("SELECT status, price, starts_at_ms, ends_at_ms FROM "
+            . "rtprop.auction WHERE id = 'a3'"),
+   $pg->sql("SELECT v->>'status', v->>'price', v->>'starts_at', v->>'ends_at' "
+            . "FROM rtprop.auction, LATERAL (SELECT split_part(value, E'\\n', "
+            . "1)::json) AS j (v) WHERE id = 'a3'"),
+   'columns follow from the document');
+like($pg->sql("SELECT status, price FROM rtprop.auction WHERE id = 'a3'"),
+     qr/^(scheduled|live)\|700$/, 'as it is');
+
 
 # --------------------------------------------------------------- the audit
 
