@@ -154,6 +154,12 @@ is($r->{status}, 1, 'compression that the server refuses');
 like($r->{why}, qr/does not compress/, 'and why');
 
 
+$r = $load->run(@short, '--rooms', 2, '--message',
+                '{"type":"chat:nonsense","payload":{"text":"{mark}"}}');
+is($r->{status}, 1, 'messages that the server refuses');
+like($r->{why}, qr/^refused: .*"unknown_type"/, 'and why');
+
+
 # a reload in the midst of it
 
 {

@@ -19,6 +19,8 @@ static void load_client_control(load_ctx_t *x, load_client_t *c,
     unsigned opcode, const char *payload, size_t len);
 static void load_client_text(load_ctx_t *x, load_client_t *c,
     const char *payload, size_t len, uint64_t now);
+static void load_client_refused(load_ctx_t *x, const char *payload,
+    size_t len);
 static void load_client_mark(load_ctx_t *x, load_client_t *c,
     const char *s, uint64_t now);
 static void load_client_arrived(load_ctx_t *x, uint32_t publisher,
@@ -134,6 +136,7 @@ load_client_text(load_ctx_t *x, load_client_t *c, const char *payload,
     }
 
     if (c->state == LOAD_READY) {
+        load_client_refused(x, payload, len);
         return;
     }
 
@@ -161,6 +164,22 @@ load_client_text(load_ctx_t *x, load_client_t *c, const char *payload,
         } else if (memmem(payload, len, "\"type\":\"error\"", 14)) {
             load_client_fail(x, c, "not joined: %.*s", (int) len, payload);
         }
+    }
+}
+
+
+/* Nobody will get what the server refused; who resumes says it again. */
+
+static void
+load_client_refused(load_ctx_t *x, const char *payload, size_t len)
+{
+    static const char  error[] = "{\"type\":\"error\"";
+
+    if (x->st->why[0] == '\0' && !x->o->resume && len >= sizeof(error) - 1
+        && memcmp(payload, error, sizeof(error) - 1) == 0)
+    {
+        snprintf(x->st->why, sizeof(x->st->why), "refused: %.*s", (int) len,
+                 payload);
     }
 }
 
