@@ -59,7 +59,8 @@ refused('rtprop_postgres host=a password=swordfish', qr/unknown option.*quotes/,
 refused('rtprop_postgres "host=a password=swordfish fish"',
         qr/invalid connection string in "rtprop_postgres"/, 'half a string');
 refused('rtprop_postgres "dbname=a sslmode=maybe"',
-        qr/"rtprop_postgres": .*sslmode/, 'a mode of TLS that there is not');
+        qr/"rtprop_postgres": .*sslmode.* in \S+nginx\.conf:\d+$/m,
+        'a mode of TLS that there is not, in one line');
 refused('rtprop_postgres "host=no.such.host.invalid password=swordfish"',
         qr/host not found.*"no.such.host.invalid" in "rtprop_postgres"/,
         'a host that there is not');
