@@ -1,6 +1,6 @@
 -- Least rights, for psql as the owner of the schema; may be run again:
 --
---   psql -v app=site_app -v emitter=site_web -f sql/roles.sql "dbname=site"
+--   psql -q -v app=site_app -v emitter=site_web -f sql/roles.sql "dbname=site"
 --
 -- The owner, who ran the migrations, needs no login but for the next ones.
 -- app: what rtprop_postgres logs in as: it reads and writes the tables, alters
