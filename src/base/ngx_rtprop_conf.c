@@ -500,6 +500,25 @@ ngx_rtprop_conf_cut(ngx_str_t *value, u_char c, ngx_str_t *head,
 }
 
 
+char *
+ngx_rtprop_conf_options(ngx_conf_t *cf, ngx_uint_t first,
+    ngx_rtprop_conf_option_pt set, void *conf)
+{
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+    rv = NGX_CONF_OK;
+
+    for (i = first; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
+        rv = set(cf, conf, &value[i]);
+    }
+
+    return rv;
+}
+
+
 ngx_uint_t
 ngx_rtprop_conf_prefix(ngx_str_t *value, const char *prefix, ngx_str_t *rest)
 {

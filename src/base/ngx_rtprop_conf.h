@@ -72,6 +72,16 @@ char *ngx_rtprop_conf_bad(ngx_conf_t *cf, ngx_str_t *value,
  */
 void ngx_rtprop_conf_private(ngx_conf_t *cf, ngx_str_t *file);
 
+/*
+ * Hands the directive's arguments from number first on to set, one by one, up
+ * to one that it does not take; returns what set returned.
+ */
+typedef char *(*ngx_rtprop_conf_option_pt)(ngx_conf_t *cf, void *conf,
+    ngx_str_t *value);
+
+char *ngx_rtprop_conf_options(ngx_conf_t *cf, ngx_uint_t first,
+    ngx_rtprop_conf_option_pt set, void *conf);
+
 /* Whether value begins with prefix and goes on; *rest is what follows it. */
 ngx_uint_t ngx_rtprop_conf_prefix(ngx_str_t *value, const char *prefix,
     ngx_str_t *rest);

@@ -8,8 +8,8 @@
 #define NGX_RTPROP_COMPRESSION_THRESHOLD  (1024 * 1024)     /* the largest */
 
 
-static char *ngx_rtprop_conf_compression_value(ngx_conf_t *cf,
-    ngx_rtprop_loc_conf_t *lcf, ngx_str_t *value);
+static char *ngx_rtprop_conf_compression_value(ngx_conf_t *cf, void *conf,
+    ngx_str_t *value);
 
 
 char *
@@ -17,9 +17,8 @@ ngx_rtprop_conf_compression(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_rtprop_loc_conf_t *lcf = conf;
 
-    char        *rv;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    char       *rv;
+    ngx_str_t  *value;
 
     if (lcf->compression_level != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -39,12 +38,11 @@ ngx_rtprop_conf_compression(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_rtprop_conf_bad(cf, &value[1], "\"off\" alone, or \"on\"");
     }
 
-    for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_rtprop_conf_compression_value(cf, lcf, &value[i]);
+    rv = ngx_rtprop_conf_options(cf, 2, ngx_rtprop_conf_compression_value,
+                                 lcf);
 
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     ngx_conf_init_uint_value(lcf->compression, 15);
@@ -56,9 +54,11 @@ ngx_rtprop_conf_compression(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_rtprop_conf_compression_value(ngx_conf_t *cf, ngx_rtprop_loc_conf_t *lcf,
+ngx_rtprop_conf_compression_value(ngx_conf_t *cf, void *conf,
     ngx_str_t *value)
 {
+    ngx_rtprop_loc_conf_t *lcf = conf;
+
     ssize_t    n;
     ngx_str_t  rest;
 

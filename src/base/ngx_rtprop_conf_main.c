@@ -6,8 +6,8 @@
 #include "base/ngx_rtprop_conf.h"
 
 
-static char *ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_rtprop_main_conf_t *rmcf);
+static char *ngx_rtprop_conf_history_value(ngx_conf_t *cf, void *conf,
+    ngx_str_t *value);
 
 
 ngx_int_t
@@ -209,10 +209,6 @@ ngx_rtprop_conf_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_rtprop_main_conf_t *rmcf = conf;
 
-    char        *rv;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
     if (rmcf->history_messages != NGX_CONF_UNSET_UINT
         || rmcf->history_bytes != NGX_CONF_UNSET_SIZE
         || rmcf->history_age != NGX_CONF_UNSET)
@@ -220,24 +216,15 @@ ngx_rtprop_conf_history(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        rv = ngx_rtprop_conf_history_value(cf, &value[i], rmcf);
-
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
-
-    return NGX_CONF_OK;
+    return ngx_rtprop_conf_options(cf, 1, ngx_rtprop_conf_history_value, rmcf);
 }
 
 
 static char *
-ngx_rtprop_conf_history_value(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_rtprop_main_conf_t *rmcf)
+ngx_rtprop_conf_history_value(ngx_conf_t *cf, void *conf, ngx_str_t *value)
 {
+    ngx_rtprop_main_conf_t *rmcf = conf;
+
     ssize_t    size;
     ngx_int_t  n;
     ngx_str_t  rest;

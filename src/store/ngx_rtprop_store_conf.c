@@ -14,8 +14,8 @@
 #define NGX_RTPROP_STORE_PASSWORD  1024
 
 
-static char *ngx_rtprop_store_option(ngx_conf_t *cf,
-    ngx_rtprop_store_conf_t *conf, ngx_str_t *value);
+static char *ngx_rtprop_store_option(ngx_conf_t *cf, void *data,
+    ngx_str_t *value);
 static char *ngx_rtprop_store_time(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *text, ngx_msec_t *msec);
 static char *ngx_rtprop_store_number(ngx_conf_t *cf, ngx_str_t *value,
@@ -106,7 +106,6 @@ ngx_rtprop_store_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 
     char                     *rv;
     ngx_str_t                *value;
-    ngx_uint_t                i;
     ngx_rtprop_store_conf_t  *conf;
 
     conf = rmcf->store;
@@ -115,16 +114,13 @@ ngx_rtprop_store_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         return "is duplicate";
     }
 
-    value = cf->args->elts;
+    rv = ngx_rtprop_conf_options(cf, 2, ngx_rtprop_store_option, conf);
 
-    for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_rtprop_store_option(cf, conf, &value[i]);
-
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
+    value = cf->args->elts;
     conf->configured = 1;
 
     return ngx_rtprop_store_conninfo(cf, conf, &value[1]);
@@ -132,9 +128,10 @@ ngx_rtprop_store_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 
 
 static char *
-ngx_rtprop_store_option(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
-    ngx_str_t *value)
+ngx_rtprop_store_option(ngx_conf_t *cf, void *data, ngx_str_t *value)
 {
+    ngx_rtprop_store_conf_t *conf = data;
+
     ngx_str_t  rest;
 
     if (ngx_strcmp(value->data, "migrate=on") == 0) {

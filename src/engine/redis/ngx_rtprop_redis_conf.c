@@ -26,8 +26,8 @@ struct ngx_rtprop_redis_option_s {
 static ngx_rtprop_redis_conf_t *ngx_rtprop_redis_conf_create(ngx_conf_t *cf);
 static char *ngx_rtprop_redis_conf_url(ngx_conf_t *cf,
     ngx_rtprop_redis_conf_t *conf, ngx_str_t *value);
-static char *ngx_rtprop_redis_conf_option(ngx_conf_t *cf,
-    ngx_rtprop_redis_conf_t *conf, ngx_str_t *value);
+static char *ngx_rtprop_redis_conf_option(ngx_conf_t *cf, void *conf,
+    ngx_str_t *value);
 static char *ngx_rtprop_redis_conf_text(ngx_conf_t *cf,
     ngx_rtprop_redis_option_t *option, ngx_str_t *value, void *field);
 static char *ngx_rtprop_redis_conf_secret(ngx_conf_t *cf,
@@ -101,7 +101,6 @@ ngx_rtprop_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                     *rv;
     ngx_str_t                *value;
-    ngx_uint_t                i;
     ngx_rtprop_redis_conf_t  *rcf;
 
     if (rmcf->redis) {
@@ -119,8 +118,8 @@ ngx_rtprop_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_rtprop_redis_conf_url(cf, rcf, &value[1]);
 
-    for (i = 2; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
-        rv = ngx_rtprop_redis_conf_option(cf, rcf, &value[i]);
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_rtprop_conf_options(cf, 2, ngx_rtprop_redis_conf_option, rcf);
     }
 
     return (rv == NGX_CONF_OK) ? ngx_rtprop_redis_conf_check(cf, rcf) : rv;
@@ -213,8 +212,7 @@ ngx_rtprop_redis_conf_url(ngx_conf_t *cf, ngx_rtprop_redis_conf_t *rcf,
 
 
 static char *
-ngx_rtprop_redis_conf_option(ngx_conf_t *cf, ngx_rtprop_redis_conf_t *rcf,
-    ngx_str_t *value)
+ngx_rtprop_redis_conf_option(ngx_conf_t *cf, void *conf, ngx_str_t *value)
 {
     ngx_str_t                   rest;
     ngx_rtprop_redis_option_t  *option;
@@ -223,7 +221,7 @@ ngx_rtprop_redis_conf_option(ngx_conf_t *cf, ngx_rtprop_redis_conf_t *rcf,
 
         if (ngx_rtprop_conf_prefix(value, option->name, &rest)) {
             return option->set(cf, option, &rest,
-                               (char *) rcf + option->offset);
+                               (char *) conf + option->offset);
         }
 
         if (ngx_strcmp(value->data, option->name) == 0) {
