@@ -39,6 +39,7 @@ static void ngx_rtprop_durable_history_loose(ngx_rtprop_durable_reading_t *r);
 static ngx_uint_t ngx_rtprop_durable_history_whole(
     ngx_rtprop_durable_reading_t *r);
 static void ngx_rtprop_durable_history_read(ngx_rtprop_durable_reading_t *r);
+static void ngx_rtprop_durable_history_ask(ngx_rtprop_durable_reading_t *r);
 static void ngx_rtprop_durable_history_alone(ngx_rtprop_durable_reading_t *r);
 static void ngx_rtprop_durable_history_alone_done(
     ngx_rtprop_durable_read_t *read);
@@ -285,6 +286,20 @@ ngx_rtprop_durable_history_whole(ngx_rtprop_durable_reading_t *r)
 static void
 ngx_rtprop_durable_history_read(ngx_rtprop_durable_reading_t *r)
 {
+    r->read.after = (r->epoch == 0 || ngx_rtprop_durable_history_claim(r))
+                    ? r->since : 0;
+    r->read.upto = r->op->offset;
+    r->read.done = ngx_rtprop_durable_history_more;
+
+    ngx_rtprop_durable_history_ask(r);
+}
+
+
+/* Reads after, upto and done as they are set. */
+
+static void
+ngx_rtprop_durable_history_ask(ngx_rtprop_durable_reading_t *r)
+{
     ngx_rtprop_history_t  *op;
 
     op = r->op;
@@ -292,14 +307,10 @@ ngx_rtprop_durable_history_read(ngx_rtprop_durable_reading_t *r)
     r->read.d = r->d;
     r->read.pool = op->op.pool;
     r->read.channel = op->channel;
-    r->read.after = (r->epoch == 0 || ngx_rtprop_durable_history_claim(r))
-                    ? r->since : 0;
-    r->read.upto = op->offset;
     r->read.before = op->tail ? r->before : 0;
     r->read.flags = op->flags;
     r->read.count = op->limit;
     r->read.newest = op->tail;
-    r->read.done = ngx_rtprop_durable_history_more;
     r->read.data = r;
 
     ngx_rtprop_durable_bump(r->d, NGX_RTPROP_DURABLE_HISTORY, 1);
@@ -363,26 +374,12 @@ ngx_rtprop_durable_history_more(ngx_rtprop_durable_read_t *read)
 static void
 ngx_rtprop_durable_history_alone(ngx_rtprop_durable_reading_t *r)
 {
-    ngx_rtprop_history_t  *op;
-
-    op = r->op;
-
-    r->read.d = r->d;
-    r->read.pool = op->op.pool;
-    r->read.channel = op->channel;
     r->read.after = r->epoch == 0 || r->epoch == r->d->epoch ? r->since : 0;
     r->read.upto = NGX_RTPROP_DURABLE_MAX;
-    r->read.before = op->tail ? r->before : 0;
-    r->read.flags = op->flags;
-    r->read.count = op->limit;
-    r->read.newest = op->tail;
     r->read.place = 1;
     r->read.done = ngx_rtprop_durable_history_alone_done;
-    r->read.data = r;
 
-    ngx_rtprop_durable_bump(r->d, NGX_RTPROP_DURABLE_HISTORY, 1);
-
-    ngx_rtprop_durable_read(&r->read);
+    ngx_rtprop_durable_history_ask(r);
 }
 
 
