@@ -11,6 +11,9 @@
 #include "base/rtprop_payload.h"
 
 
+static int rtprop_property_put(json_t *fresh, const char *as, json_t *value);
+static int rtprop_property_bad(int rc, const char *field, const char *message,
+    rtprop_invalid_t *why);
 static int rtprop_property_own_key(const char *key);
 
 
@@ -26,14 +29,11 @@ rtprop_property_title(json_t *fresh, const json_t *body,
     if (rc == RTPROP_OK && title.len
         && title.len <= RTPROP_PROPERTY_TITLE_LEN)
     {
-        return json_object_set_new(fresh, "title", rtprop_payload_str(&title))
-               == 0 ? RTPROP_OK : RTPROP_ERROR;
+        return rtprop_property_put(fresh, "title", rtprop_payload_str(&title));
     }
 
-    why->field = "title";
-    why->message = "title must be a text of 1 to 1000 bytes";
-
-    return rc == RTPROP_DECLINED ? RTPROP_DECLINED : RTPROP_ERROR;
+    return rtprop_property_bad(rc, "title",
+                               "title must be a text of 1 to 1000 bytes", why);
 }
 
 
@@ -47,15 +47,11 @@ rtprop_property_word(json_t *fresh, const json_t *body, const char *key,
     rc = rtprop_json_get_string(body, key, &word);
 
     if (rc == RTPROP_OK && rtprop_property_status(&word)) {
-        return json_object_set_new(fresh, as, rtprop_payload_str(&word)) == 0
-               ? RTPROP_OK : RTPROP_ERROR;
+        return rtprop_property_put(fresh, as, rtprop_payload_str(&word));
     }
 
-    why->field = key;
-    why->message = "the status must be available, under_offer, sold, rented "
-                   "or withdrawn";
-
-    return rc == RTPROP_DECLINED ? RTPROP_DECLINED : RTPROP_ERROR;
+    return rtprop_property_bad(rc, key, "the status must be available, "
+                               "under_offer, sold, rented or withdrawn", why);
 }
 
 
@@ -69,14 +65,11 @@ rtprop_property_integer(json_t *fresh, const json_t *body, const char *key,
     rc = rtprop_json_get_int(body, key, &n);
 
     if (rc == RTPROP_OK && n >= 0) {
-        return json_object_set_new(fresh, as, json_integer(n)) == 0
-               ? RTPROP_OK : RTPROP_ERROR;
+        return rtprop_property_put(fresh, as, json_integer(n));
     }
 
-    why->field = key;
-    why->message = "the value must be an integer, 0 to 9007199254740991";
-
-    return rc == RTPROP_DECLINED ? RTPROP_DECLINED : RTPROP_ERROR;
+    return rtprop_property_bad(rc, key, "the value must be an integer, 0 to "
+                               "9007199254740991", why);
 }
 
 
@@ -99,8 +92,7 @@ rtprop_property_agent_id(json_t *fresh, const json_t *body,
 
     value = (rc == RTPROP_OK) ? rtprop_payload_str(&agent) : json_null();
 
-    return json_object_set_new(fresh, "agent_id", value) == 0 ? RTPROP_OK
-                                                              : RTPROP_ERROR;
+    return rtprop_property_put(fresh, "agent_id", value);
 }
 
 
@@ -132,8 +124,30 @@ rtprop_property_extra(json_t *fresh, const json_t *body,
         return RTPROP_ERROR;
     }
 
-    return json_object_set_new(fresh, "extra", extra) == 0 ? RTPROP_OK
-                                                           : RTPROP_ERROR;
+    return rtprop_property_put(fresh, "extra", extra);
+}
+
+
+/* Takes over the value, also when there is no memory for it. */
+
+static int
+rtprop_property_put(json_t *fresh, const char *as, json_t *value)
+{
+    return json_object_set_new(fresh, as, value) == 0 ? RTPROP_OK
+                                                      : RTPROP_ERROR;
+}
+
+
+/* What is not there is no fault of its own: the caller knows what it needs. */
+
+static int
+rtprop_property_bad(int rc, const char *field, const char *message,
+    rtprop_invalid_t *why)
+{
+    why->field = field;
+    why->message = message;
+
+    return rc == RTPROP_DECLINED ? RTPROP_DECLINED : RTPROP_ERROR;
 }
 
 
