@@ -8,9 +8,9 @@ use warnings;
 
 use IO::Select;
 use IO::Socket::INET;
-use POSIX ();
 
 use lib 't/lib', 't/redis';
+use Beside;
 use Talk;
 use Test::More;
 
@@ -20,25 +20,11 @@ use Test::More;
 my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50)
     or die $@;
 my $dir = File::Temp->newdir('hostile-XXXXXX', TMPDIR => 1);
-my $server = fork // die "fork: $!";
-
-if ($server == 0) {
-    $SIG{PIPE} = 'IGNORE';
-    serve();
-    POSIX::_exit(0);
-}
-
-END {
-    if ($server) {
-        my $status = $?;
-        kill KILL => $server;
-        waitpid $server, 0;
-        $? = $status;
-    }
-}
+my $server = Beside->start(\&serve);
 
 
 sub serve {
+    local $SIG{PIPE} = 'IGNORE';
     my $select = IO::Select->new($listen);
     my %in;
 

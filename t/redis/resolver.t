@@ -7,9 +7,9 @@ use warnings;
 
 use File::Temp;
 use IO::Socket::INET;
-use POSIX ();
 
 use lib 't/lib', 't/redis';
+use Beside;
 use RTProp::Redis;
 use Talk;
 use Test::More;
@@ -20,21 +20,7 @@ use Test::More;
 my $dns = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp')
     or die $@;
 my $dir = File::Temp->newdir('names-XXXXXX', TMPDIR => 1);
-my $server = fork // die "fork: $!";
-
-if ($server == 0) {
-    serve();
-    POSIX::_exit(0);
-}
-
-END {
-    if ($server) {
-        my $status = $?;
-        kill KILL => $server;
-        waitpid $server, 0;
-        $? = $status;
-    }
-}
+my $server = Beside->start(\&serve);
 
 
 sub serve {
