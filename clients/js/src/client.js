@@ -61,7 +61,8 @@ export class Client extends Emitter {
     #state = 'idle';
     #generation = 0;        /* tells late callbacks of an older attempt */
     #attempt = 0;
-    #alarms;                /* connect, retry, ping, pong, stable, refresh */
+    #alarms;                /* connect, retry, ping, pong, stable, refresh,
+                               rejoin */
     #tokenReason = 'first';
     #token = null;
     #session = null;
@@ -101,7 +102,11 @@ export class Client extends Emitter {
             timers: own, local: this.#local, random: this.#random
         });
         this.clock = new ServerClock(this.#local);
-        this.#members = new Memberships(this);
+        this.#members = new Memberships(this, {
+            alarms: this.#alarms,
+            delay: (attempt) => backoff.delay(attempt, this.#conf.backoff,
+                                              this.#random)
+        });
         this.#listen();
     }
 

@@ -3,7 +3,8 @@
  *
  * After a welcome, channels with a known epoch and offset are resumed in one
  * command, the others are joined anew.  The user's own channel needs no join:
- * the welcome tells where it stands, and what came since is resumed too.
+ * the welcome tells where it stands, and what came since is resumed too.  What
+ * the server could not do just then is tried again while the connection lasts.
  */
 
 import { Positions } from './positions.js';
@@ -16,9 +17,16 @@ export class Memberships {
     #positions = new Positions();
     #own = new Set();       /* channels of the welcome where something misses */
     #restored = false;      /* on this connection restore() has begun */
+    #refused = new Set();   /* memberships to be tried again */
+    #attempt = 0;           /* such tries in a row */
+    #alarms;
+    #delay;
 
-    constructor(client) {
+    /* env: {alarms, delay(attempt)} */
+    constructor(client, { alarms, delay }) {
         this.#client = client;
+        this.#alarms = alarms;
+        this.#delay = delay;
     }
 
     /*
@@ -68,6 +76,8 @@ export class Memberships {
     begin(channels) {
         this.#positions.forgetUnnamed();
         this.#own.clear();
+        this.#refused.clear();
+        this.#attempt = 0;
         this.#restored = false;
 
         for (const [name, place] of Object.entries(channels ?? {})) {
@@ -92,17 +102,21 @@ export class Memberships {
 
     /* Resumes and joins. Settles, never rejects, when all is answered. */
     restore() {
+        this.#restored = true;
+
+        return this.#comeBack([...this.#wanted.values()]);
+    }
+
+    #comeBack(entries) {
         const channels = {};
         const work = [];
         const resumed = [];
-
-        this.#restored = true;
 
         for (const name of this.#own) {
             channels[name] = this.#positions.get(name);
         }
 
-        for (const entry of this.#wanted.values()) {
+        for (const entry of entries) {
             const p = this.#positions.get(entry.channel);
 
             if (entry.resume !== false && p !== undefined
@@ -120,6 +134,29 @@ export class Memberships {
         }
 
         return Promise.all(work);
+    }
+
+    /* Nobody awaits an answer, so nobody else would try again. */
+    #later(entry) {
+        if (entry) {
+            this.#refused.add(entry);
+        }
+
+        if (!isUp(this.#client) || this.#alarms.has('rejoin')) {
+            return;
+        }
+
+        this.#alarms.set('rejoin', this.#delay(this.#attempt++), () => {
+            const entries = [...this.#refused].filter(
+                (x) => this.#wanted.get(x.key) === x);
+
+            this.#refused.clear();
+            this.#comeBack(entries).then(() => {
+                if (!this.#alarms.has('rejoin')) {
+                    this.#attempt = 0;
+                }
+            });
+        });
     }
 
     /* Whether a frame is to be delivered; doubles are swallowed. */
@@ -156,9 +193,14 @@ export class Memberships {
                 this.#positions.forget(entry.channel);
             }
 
-            if (entry.waiters.length === 0 && !err.retryable) {
-                this.#client.emit('connection:rejoin_refused',
-                                  { channel: entry.channel, error: err });
+            if (entry.waiters.length === 0) {
+                if (err.retryable) {
+                    this.#later(entry);
+
+                } else {
+                    this.#client.emit('connection:rejoin_refused',
+                                      { channel: entry.channel, error: err });
+                }
             }
 
             entry.waiters.splice(0).forEach((w) => w.reject(err));
@@ -182,11 +224,23 @@ export class Memberships {
             }
         }
 
-        this.#own.forEach((name) => this.#positions.caughtUp(name));
-        this.#own.clear();
+        for (const name of [...this.#own]) {
+            if (results[name]?.code === 'unavailable') {
+                this.#later();
+
+            } else {
+                this.#positions.caughtUp(name);
+                this.#own.delete(name);
+            }
+        }
 
         await Promise.all(entries.map((entry) => {
             const r = results[entry.channel];
+
+            if (r?.code === 'unavailable' && entry.waiters.length === 0) {
+                this.#later(entry);
+                return;
+            }
 
             if (r?.epoch === undefined) {
                 this.#positions.forget(entry.channel);

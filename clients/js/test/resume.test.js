@@ -153,6 +153,97 @@ test('a refused resume joins anew', async () => {
     assert.equal(r.ws.of('chat:join').length, 1);
 });
 
+test('what the server could not resume is resumed a moment later', async () => {
+    const r = await joined(10);
+
+    r.ws.end(1006);
+    await r.timers.advance(1000);
+    r.ws.welcome();
+    await settle();
+    r.ws.say({ type: 'resumed', id: r.ws.last('resume').id, payload: {
+        channels: { [C]: { recovered: false, missed: null,
+                           code: 'unavailable' } } } });
+    await settle();
+    assert.equal(r.client.state, 'open');
+    assert.equal(r.ws.of('chat:join').length, 0);
+    await r.timers.advance(1000);
+    assert.equal(r.ws.of('resume').length, 2);
+    assert.deepEqual(r.ws.last('resume').payload,
+                     { channels: { [C]: { epoch: 'e1', offset: 10 } } });
+    r.ws.say(message(11));
+    r.ws.say({ type: 'resumed', id: r.ws.last('resume').id, payload: {
+        channels: { [C]: { recovered: true, missed: 1, epoch: 'e1',
+                           offset: 11 } } } });
+    await settle();
+    await r.timers.advance(20000);
+    assert.equal(r.ws.of('resume').length, 2);
+    assert.deepEqual(r.heard, ['m11']);
+});
+
+test('a rejoin that is unavailable is tried again, until one leaves',
+     async () => {
+    const r = await joined(10);
+    const refuse = () => r.ws.say({ type: 'error',
+                                    id: r.ws.last('chat:join').id,
+                                    payload: { code: 'unavailable' } });
+
+    r.ws.end(1006);
+    await r.timers.advance(1000);
+    r.ws.welcome();
+    await settle();
+    r.ws.say({ type: 'resumed', id: r.ws.last('resume').id,
+               payload: { channels: {} } });
+    await settle();
+
+    for (const n of [1, 2, 3]) {
+        assert.equal(r.ws.of('chat:join').length, n);
+        refuse();
+        await settle();
+        await r.timers.advance(5000);
+    }
+
+    assert.equal(r.client.state, 'open');
+    assert.equal(r.ws.of('chat:join').length, 4);
+    refuse();
+    await settle();
+    r.client.leave(membership);
+
+    const { ws } = r;
+
+    await r.timers.advance(60000);
+    assert.equal(ws.of('chat:join').length, 4);
+});
+
+test('what was missed of the own channel is asked for again', async () => {
+    const r = await joined(10);
+    const U = 'user:u1';
+    const place = (offset) => ({ [U]: { epoch: 'e', offset } });
+
+    r.ws.end(1006);
+    await r.timers.advance(1000);
+    r.ws.welcome({ channels: place(3) });
+    await settle();
+    r.ws.say({ type: 'resumed', id: r.ws.last('resume').id,
+               payload: { channels: { [C]: { recovered: true, missed: 0,
+                                             epoch: 'e1', offset: 10 } } } });
+    await settle();
+    r.ws.end(1006);
+    await r.timers.advance(1000);
+    r.ws.welcome({ channels: place(5) });
+    await settle();
+    assert.deepEqual(r.ws.last('resume').payload.channels[U],
+                     { epoch: 'e', offset: 3 });
+    r.ws.say({ type: 'resumed', id: r.ws.last('resume').id, payload: {
+        channels: { [C]: { recovered: true, missed: 0, epoch: 'e1',
+                           offset: 10 },
+                    [U]: { recovered: false, missed: null,
+                           code: 'unavailable' } } } });
+    await settle();
+    await r.timers.advance(5000);
+    assert.deepEqual(r.ws.last('resume').payload.channels,
+                     { [U]: { epoch: 'e', offset: 3 } });
+});
+
 test('events that are not for us leave no gap', async () => {
     const r = await joined(10);
 
