@@ -207,6 +207,31 @@ ngx_rtprop_durable_anew(ngx_rtprop_durable_t *d, ngx_rtprop_publish_t *publish,
 
 /* ------------------------------------------------------------------ gaps */
 
+void
+ngx_rtprop_durable_fill(ngx_rtprop_durable_t *d, ngx_pool_t *pool,
+    ngx_str_t *channel, uint64_t after, void (*done)(void *data, ngx_int_t rc),
+    void *data)
+{
+    ngx_rtprop_durable_gap_t  *gap;
+
+    gap = ngx_pcalloc(pool, sizeof(ngx_rtprop_durable_gap_t));
+
+    if (gap == NULL) {
+        done(data, NGX_ERROR);
+        return;
+    }
+
+    gap->d = d;
+    gap->pool = pool;
+    gap->channel = *channel;
+    gap->upto = NGX_RTPROP_DURABLE_MAX;
+    gap->done = done;
+    gap->data = data;
+
+    ngx_rtprop_durable_gap_next(gap, after);
+}
+
+
 static void
 ngx_rtprop_durable_gap_next(ngx_rtprop_durable_gap_t *gap, uint64_t after)
 {

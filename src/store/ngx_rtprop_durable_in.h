@@ -182,6 +182,14 @@ struct ngx_rtprop_durable_carry_s {
 
 void ngx_rtprop_durable_carry(ngx_rtprop_durable_carry_t *carry);
 
+/*
+ * Tells of all that is committed after an offset.  done() with NGX_OK, or
+ * NGX_ERROR; what it allocates is in pool.
+ */
+void ngx_rtprop_durable_fill(ngx_rtprop_durable_t *d, ngx_pool_t *pool,
+    ngx_str_t *channel, uint64_t after, void (*done)(void *data, ngx_int_t rc),
+    void *data);
+
 
 /* ------------------------------------------------ ngx_rtprop_durable_read.c */
 

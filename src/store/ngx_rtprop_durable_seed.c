@@ -1,6 +1,7 @@
 /*
  * Channels that the inner engine does not know, or knows under an epoch of its
- * own, begin there with the newest of their events.
+ * own, begin there with the newest of their events.  One that it knows, but has
+ * stood still, goes on there.
  */
 
 #include "store/ngx_rtprop_durable_in.h"
@@ -23,6 +24,7 @@ static ngx_rtprop_durable_seed_t *ngx_rtprop_durable_seed_create(
 static void ngx_rtprop_durable_seed_read(ngx_rtprop_durable_read_t *read);
 static void ngx_rtprop_durable_seed_publish(ngx_rtprop_durable_seed_t *seed);
 static void ngx_rtprop_durable_seed_told(ngx_rtprop_op_t *op);
+static void ngx_rtprop_durable_seed_filled(void *data, ngx_int_t rc);
 static void ngx_rtprop_durable_seed_end(ngx_rtprop_durable_seed_t *seed,
     ngx_int_t rc);
 
@@ -173,8 +175,8 @@ ngx_rtprop_durable_seed_publish(ngx_rtprop_durable_seed_t *seed)
 
 
 /*
- * NGX_DECLINED: somebody else has begun it, further back.  NGX_BUSY: there is
- * no room for so many events, so it begins without.
+ * NGX_DECLINED: it is there, so far back that there are more events in between.
+ * NGX_BUSY: there is no room for so many events, so it begins without.
  */
 
 static void
@@ -188,13 +190,25 @@ ngx_rtprop_durable_seed_told(ngx_rtprop_op_t *op)
         return;
     }
 
+    if (op->rc == NGX_DECLINED) {
+        ngx_rtprop_durable_fill(seed->d, seed->pool, &seed->read.channel,
+                                seed->publish.position,
+                                ngx_rtprop_durable_seed_filled, seed);
+        return;
+    }
+
     if (op->rc == NGX_OK) {
         ngx_rtprop_durable_bump(seed->d, NGX_RTPROP_DURABLE_SEEDED, 1);
     }
 
-    ngx_rtprop_durable_seed_end(seed, (op->rc == NGX_OK
-                                       || op->rc == NGX_DECLINED)
-                                      ? NGX_OK : NGX_ERROR);
+    ngx_rtprop_durable_seed_end(seed, op->rc == NGX_OK ? NGX_OK : NGX_ERROR);
+}
+
+
+static void
+ngx_rtprop_durable_seed_filled(void *data, ngx_int_t rc)
+{
+    ngx_rtprop_durable_seed_end(data, rc);
 }
 
 

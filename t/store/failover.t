@@ -279,4 +279,24 @@ my $resumed = $cid->wait_for('resumed');
 ok($resumed->{payload}{channels}{'conversation:c1'}{recovered},
    'who comes later resumes over it all');
 
+# so far behind that more was said than a channel begins with
+
+$pg->sql(<<'END');
+SELECT count(*) FROM rtprop.append(true,
+    array_fill('conversation:c1'::text, ARRAY[150]),
+    array_fill('chat:news'::text, ARRAY[150]),
+    array_fill('{}'::text, ARRAY[150]),
+    (SELECT array_agg(i::bigint) FROM generate_series(1, 150) i),
+    array_fill(''::text, ARRAY[150]), array_fill(0::bigint, ARRAY[150]),
+    array_fill(0::bigint, ARRAY[150]), array_fill(''::text, ARRAY[150]),
+    7, false)
+END
+my $eva = client(nginx => $nginx[0], user => 'bob');
+$eva->send_json('resume', { channels => { 'conversation:c1' => {
+    epoch => $joined{$ann}{epoch}, offset => 156 } } });
+$resumed = $eva->wait_for('resumed');
+is_deeply([@{$resumed->{payload}{channels}{'conversation:c1'}}
+             {qw(recovered offset)}], [JSON::PP::true, 156],
+          'who has heard more than Redis knows of has missed nothing');
+
 done_testing;
