@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 
 # Two nginx with a Redis between them and a PostgreSQL behind: workers,
-# instances, Redis (with its data, and without) and PostgreSQL are killed or
-# held, nginx is reloaded, connections are cut while people chat and bid on
-# both.  The checker, which also reads the database, finds no fault, and nobody
-# had to start over.
+# instances, Redis (with its data, and without; for a moment, or so long that
+# the database takes over) and PostgreSQL are killed or held, nginx is reloaded,
+# connections are cut while people chat and bid on both.  The checker, which
+# also reads the database, finds no fault, and nobody had to start over.
 #
 # CHAOS_SEED (1) and CHAOS_SECONDS (0: each action once) make a longer run.
 
@@ -32,9 +32,10 @@ $postgres->start;
 
 my @nginx = map { rtprop_nginx(
     workers => 2, server => RTProp::Chaos::server(),
-    allow => [qr/rtprop: (?:redis|store|postgres)/i],
+    allow => [RTProp::Chaos::redis_lines(), RTProp::Chaos::postgres_lines()],
     prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url . ';'
-              . ' rtprop_presence_lease 3s; rtprop_postgres "'
+              . ' rtprop_presence_lease 3s; rtprop_redis_failover 1s;'
+              . ' rtprop_postgres "'
               . $postgres->conninfo . '" migrate=on;') } 1, 2;
 
 my $chaos = RTProp::Chaos->new(instances => \@nginx,
@@ -46,6 +47,13 @@ my @done = $chaos->run([
     ['kill -9 Redis, its data lost' => sub { $redis->kill; $redis->wipe;
                                              $redis->start }],
     ['hold Redis' => sub { $chaos->hold($redis) }],
+    ['Redis away for long' => sub {
+        $chaos->away($redis, sub { $chaos->cut(5) });
+        $redis->start }],
+    ['Redis away for long, its data lost, and a worker' => sub {
+        $chaos->away($redis, sub { $nginx[0]->kill_worker });
+        $redis->wipe;
+        $redis->start }],
     ['kill -9 PostgreSQL' => sub { $postgres->kill; $postgres->start }],
     ['restart PostgreSQL' => sub { $postgres->stop; $postgres->start }],
     ['hold PostgreSQL' => sub { $chaos->hold($postgres) }],

@@ -10,7 +10,8 @@
  * with --prefix).  Standard input takes one command a line: "cut N" tears N
  * connections off, "stop" ends the load.  Standard output says "ready" once
  * everybody has joined, "acked N" now and then while messages are acknowledged,
- * "stopped" when the last fact is written; --seconds stops by itself.
+ * "stopped" when the last fact is written; --seconds stops by itself.  --ghosts
+ * is how many seconds those who are gone may be counted for.
  */
 
 import { createWriteStream } from 'node:fs';
@@ -34,6 +35,7 @@ const options = parseArgs({ options: {
     properties: { type: 'string', default: '1' },
     rate: { type: 'string', default: '40' },
     seconds: { type: 'string', default: '0' },
+    ghosts: { type: 'string', default: '15' },
     seed: { type: 'string', default: '1' },
 } }).values;
 
@@ -131,8 +133,10 @@ async function stop() {
     await Promise.all(clients.map((client) => client.finish()));
     await until(() => clients.every((client) => client.live));
 
+    const since = Date.now();
+
     for (const property of properties) {
-        await countViewers(property);
+        await countViewers(property, since);
     }
 
     clients.forEach((client) => client.close());
@@ -142,18 +146,23 @@ async function stop() {
     });
 }
 
-/* As many as are there, sooner or later; what it is at last is the fact. */
+/*
+ * As many as are there: whoever died before everybody came back may be counted
+ * for as long as is promised, and no longer.
+ */
 
-async function countViewers(property) {
+async function countViewers(property, since) {
     let told;
 
-    for (let i = 0; i < RETRIES && told !== clients.length; i++) {
+    do {
+        await pause(QUIET);
         told = (await api('GET', `properties/${rest(property)}/viewers`))
                .count;
-        await pause(QUIET);
-    }
+    } while (told !== clients.length
+             && Date.now() - since < Number(options.ghosts) * 1000);
 
-    fact({ k: 'count', ch: property, n: told, is: clients.length });
+    fact({ k: 'count', ch: property, n: told, is: clients.length,
+           ms: Date.now() - since });
 }
 
 async function prepare() {

@@ -27,7 +27,7 @@ $redis->start;
 
 my @nginx = map { rtprop_nginx(
     workers => 2, server => RTProp::Chaos::server(),
-    allow => [qr/rtprop: redis/i],
+    allow => [RTProp::Chaos::redis_lines()],
     prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url . ';'
               . ' rtprop_presence_lease 3s;') } 1, 2;
 

@@ -4,6 +4,10 @@ package RTProp::Chaos;
 #
 #   my $chaos = RTProp::Chaos->new(instances => [$a, $b], seed => 1,
 #                                  clients => 20, …);
+#
+# ghosts (5) is how many seconds those who are gone may be counted for: a dead
+# worker's 5, a dead machine's rtprop_presence_lease.
+#
 #   $chaos->start;                   # until everybody has joined
 #   $chaos->run(\@actions);          # each one after more acknowledgements
 #   my ($ok, $text) = $chaos->judge(anew => 0);
@@ -37,7 +41,7 @@ sub new {
 
     my $self = bless {
         seed => 1, clients => 16, rooms => 2, auctions => 1, properties => 1,
-        rate => 60, acked => 0, buffer => '', facts => [], %opt,
+        rate => 60, ghosts => 5, acked => 0, buffer => '', facts => [], %opt,
         dir => File::Temp->newdir('chaos-XXXXXX', TMPDIR => 1),
     }, $class;
 
@@ -123,6 +127,47 @@ sub hold {
 }
 
 
+# Redis is away until all instances exchange through the database, which they
+# do for a while; what else happens meanwhile is $accident's.
+
+sub away {
+    my ($self, $redis, $accident) = @_;
+
+    $redis->kill;
+
+    for my $nginx (@{$self->{instances}}) {
+        my $http = RTProp::HTTP->new(port => $nginx->port);
+
+        $nginx->wait_until(sub {
+            $http->get('/health')->{json}{engine}{status}
+                =~ /exchange by database/ })
+            or croak 'no exchange through the database';
+    }
+
+    $self->progress;
+    $accident->();
+    $self->progress;
+}
+
+
+# What servers that are killed and held make nginx say, and no more than that.
+
+sub redis_lines {
+    return qr/rtprop:\ Redis\ "127\.0\.0\.1:\d+"\ is\ away:
+              \ (?:connection\ (?:closed\ by\ Redis|lost)
+                 |Connection\ (?:refused|reset\ by\ peer)
+                 |connecting\ timed\ out|no\ reply\ in\ \d+\ ms
+                 |loading\ its\ data)$/x;
+}
+
+sub postgres_lines {
+    return qr/rtprop:\ PostgreSQL,\ the\ (?:read|writ|listen)ing\ connection:
+              \ (?:connection\ (?:lost|failed|terminated)
+                 |cannot\ connect|setup\ failed|timed\ out
+                 |database\ (?:starting|stopping)):/x;
+}
+
+
 sub start {
     my ($self) = @_;
     my @ports = map { $_->port } @{$self->{instances}};
@@ -131,7 +176,7 @@ sub start {
         (map { ('--url', "ws://127.0.0.1:$_/ws?u={user}",
                 '--api', "http://127.0.0.1:$_/api") } @ports),
         '--out', $self->{history}, map { ("--$_", $self->{$_}) }
-        qw(seed clients rooms auctions properties rate));
+        qw(seed clients rooms auctions properties rate ghosts));
 
     $self->wait_for(qr/^ready$/);
 
