@@ -33,7 +33,7 @@ my $agent = client(user => 'ada', role => 'agent');
 my $joined = joins($ann, 'c1');
 joins($ben, 'c1');
 says($ann, 'c1', 'before');
-gets($ben, 'before');
+my $said = gets($ben, 'before')->{payload}{id};
 $ann->send_json('property:view', 'p1');
 $ann->wait_for('property:state');
 $ann->send_json('auction:join', 'a1');
@@ -76,7 +76,8 @@ refused($ann, 'chat:join', { conversation_id => 'c2' });
 refused($cleo, 'chat:join', { conversation_id => 'c1' });
 refused($ann, 'chat:send_message', { conversation_id => 'c1',
                                      content => 'x' });
-refused($ann, 'chat:mark_read', { conversation_id => 'c1', message_id => 1 });
+refused($ben, 'chat:mark_read', { conversation_id => 'c1',
+                                  message_id => $said });
 refused($cleo, 'property:view', 'p1');
 refused($cleo, 'property:subscribe', 'p1');
 refused($cleo, 'auction:join', 'a1');
