@@ -223,7 +223,8 @@ is(act(o1 => $_, { by_ms => 1 })->{status}, 409, "$_ is too late")
 ok($bob->no_event('auction:ended'), 'and nothing ends twice');
 
 
-# the countdown: one told to all every ten seconds, however many workers
+# the countdown: one told to all every ten seconds, however many workers; a busy
+# machine may be late with it, but two workers that told it would be together
 
 auction(ticks => ());
 $ann = joined(ann => 'ticks');
@@ -231,7 +232,8 @@ my @told = map { $ann->wait_for('auction:timer_sync', undef, 15) } 1 .. 2;
 my @at = map { $_->{payload}{remaining_seconds} } @told;
 
 cmp_ok($at[0], '>', 3590, 'a first one soon');
-ok(abs($at[0] - $at[1] - 10) <= 1, 'the next ten seconds later');
+ok(abs($at[0] - $at[1] - 10) <= 2 * ($ENV{RTPROP_PATIENCE} || 1),
+   'the next ten seconds later');
 
 
 done_testing();
