@@ -114,6 +114,7 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     }
 
     hub->worker = worker;
+    hub->id_worker = ngx_rtprop_hub_id_worker(worker);
 
     hub->sweep.handler = ngx_rtprop_hub_sweep;
     hub->sweep.data = hub;

@@ -46,8 +46,8 @@ struct ngx_rtprop_hub_s {
     ngx_event_t                 retry;      /* of re-reads that failed */
     ngx_rtprop_hub_jobs_t      *jobs;       /* that the engine lacks */
 
-    uint64_t                    id_time;    /* of the last id, ms/1024 */
-    ngx_uint_t                  id_count;
+    uint64_t                    id_time;    /* of the last id, ms/64 */
+    uint64_t                    id_worker;  /* part of all ids from here */
 };
 
 

@@ -17,6 +17,9 @@
 
 ngx_int_t ngx_rtprop_hub_channels_init(ngx_rtprop_hub_t *hub);
 
+/* What tells the ids of this worker from those of others. */
+uint64_t ngx_rtprop_hub_id_worker(ngx_rtprop_worker_t *worker);
+
 /* The table of documents with updates under way. */
 ngx_int_t ngx_rtprop_hub_updates_init(ngx_rtprop_hub_t *hub);
 

@@ -5,9 +5,11 @@
 #include "hub/ngx_rtprop_hub.h"
 #include "hub/ngx_rtprop_hub_deliver.h"
 #include "base/ngx_rtprop_pool.h"
+#include "base/ngx_rtprop_zone.h"
 
 
 #define NGX_RTPROP_HUB_2020  1577836800     /* s */
+#define NGX_RTPROP_HUB_ID_WORKER  16    /* bits of an id */
 
 
 typedef struct {
@@ -141,9 +143,12 @@ ngx_rtprop_hub_event_copy(ngx_pool_t *pool, ngx_rtprop_event_t *dst,
 
 
 /*
- * 51 bits of time since 2020 in 1/1024 ms, 7 of the worker's slot, 5 that
- * count: text for clients, so 63 bits are no burden.  The clock is read anew,
- * so that ids of several workers are in the order in which they were made.
+ * 47 bits of time since 2020 in 1/64 ms, 7 of the worker's slot, 9 of the
+ * machine: text for clients, so 63 bits are no burden.  The clock is read anew,
+ * so that ids of several workers are in the order in which they were made; one
+ * that is asked too often takes from the time to come.  Workers of several
+ * machines are busy at the same moment, by the same event, so time alone does
+ * not tell their ids apart.
  */
 
 uint64_t
@@ -155,30 +160,26 @@ ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub)
     ngx_gettimeofday(&tv);
 
     now = ((uint64_t) tv.tv_sec - NGX_RTPROP_HUB_2020) * 1000;
-    now = (now << 10) + ((uint64_t) tv.tv_usec << 10) / 1000;
+    now = (now << 6) + ((uint64_t) tv.tv_usec << 6) / 1000;
 
-    if (now > hub->id_time) {
-        hub->id_time = now;
-        hub->id_count = 0;
+    hub->id_time = ngx_max(now, hub->id_time + 1);
 
-    } else if (++hub->id_count == 0x20) {
-        hub->id_time++;
-        hub->id_count = 0;
-    }
+    return hub->id_time << NGX_RTPROP_HUB_ID_WORKER | hub->id_worker;
+}
 
-    return hub->id_time << 12
-           | (uint64_t) (hub->worker->slot & 0x7f) << 5
-           | hub->id_count;
+
+uint64_t
+ngx_rtprop_hub_id_worker(ngx_rtprop_worker_t *worker)
+{
+    return (uint64_t) (worker->slot & 0x7f) << 9
+           | (ngx_rtprop_zone_hash(worker->zone, "machine", 7) & 0x1ff);
 }
 
 
 void
 ngx_rtprop_hub_id_seen(ngx_rtprop_hub_t *hub, uint64_t id)
 {
-    if (id >> 12 >= hub->id_time) {
-        hub->id_time = (id >> 12) + 1;
-        hub->id_count = 0;
-    }
+    hub->id_time = ngx_max(id >> NGX_RTPROP_HUB_ID_WORKER, hub->id_time);
 }
 
 
