@@ -22,6 +22,10 @@ my $nginx = rtprop_nginx(workers => 1,
     location => 'rtprop_rate other off; rtprop_rate message off;');
 $nginx->allow(qr/PostgreSQL, the/, qr/could not be|was not|unavailable/);
 
+sub store_status { http()->get('/health')->{json}{store}{status} // '' }
+
+$nginx->wait_until(sub { store_status() eq 'ok' });
+
 conversation($_, 'ann', 'ben', 'cleo') for qw(c1 c2);
 auction('a1');
 api(PUT => '/api/properties/p1', { title => 'x', price => 1,
@@ -40,9 +44,8 @@ $ann->send_json('auction:join', 'a1');
 $ann->wait_for('auction:state');
 
 $pg->kill;
-ok($nginx->wait_until(sub {
-    http()->get('/health')->{json}{store}{status} ne 'ok'
-}), 'the database is away');
+ok($nginx->wait_until(sub { store_status() ne 'ok' }),
+   'the database is away');
 
 
 sub goes_on {
