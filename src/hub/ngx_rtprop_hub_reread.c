@@ -221,6 +221,12 @@ ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op)
         ngx_rtprop_hub_reread(hub, ch, ch->behind ? ngx_min(ch->since, last)
                                                   : last);
 
+    } else if (ch->nsubs && last < ch->offset) {
+
+        /* the engine is behind what was heard here, and will be told of it */
+
+        ngx_rtprop_hub_reread_later(hub, ch, last);
+
     } else if (r->history.nevents == 0) {
         ngx_rtprop_hub_user_fold(hub, ch);
     }

@@ -299,4 +299,22 @@ is_deeply([@{$resumed->{payload}{channels}{'conversation:c1'}}
              {qw(recovered offset)}], [JSON::PP::true, 156],
           'who has heard more than Redis knows of has missed nothing');
 
+# Redis falls back behind what was heard here, and is brought up again: who
+# comes in between hears it all
+
+$redis->call(HSET => 'rtprop:{conversation:c1}:c', 'o', 150);
+$redis->call(RPOP => 'rtprop:{conversation:c1}:h', 6);
+my $flo = client(nginx => $nginx[1], user => 'cid');
+$flo->send_json('resume', { channels => { 'conversation:c1' => {
+    epoch => $joined{$ann}{epoch}, offset => 150 } } });
+ok($flo->wait_for('resumed'), 'resumed with less than others have heard');
+ok(say($bob, 'six'), 'a message');
+my @heard;
+while (!@heard || $heard[-1] != 157) {
+    my $event = $flo->wait_for(qr/^chat:new/, sub {
+        ($_[0]{channel} // '') eq 'conversation:c1' }) or last;
+    push @heard, $event->{offset};
+}
+is_deeply(\@heard, [151 .. 157], 'nothing is left out');
+
 done_testing;
