@@ -164,6 +164,7 @@ sub postgres_lines {
     return qr/rtprop:\ PostgreSQL,\ the\ (?:read|writ|listen)ing\ connection:
               \ (?:connection\ (?:lost|failed|terminated)
                  |cannot\ connect|setup\ failed|timed\ out
+                 |LISTEN\ refused
                  |database\ (?:starting|stopping)):/x;
 }
 

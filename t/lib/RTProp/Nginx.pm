@@ -463,7 +463,11 @@ sub stop {
 
     $timeout //= 1.5 * TIMEOUT;
 
-    return 1 if $self->wait_until(sub { !$self->alive }, $timeout);
+    # a worker that is about to end holds on to the port
+
+    return 1 if $self->wait_until(sub {
+        !$self->alive && !grep { running($_) } @workers
+    }, $timeout);
 
     $self->{hung} = 1;
     kill KILL => $self->{pid}, $self->children_all;
@@ -471,6 +475,9 @@ sub stop {
 
     return 0;
 }
+
+
+sub running { slurp("/proc/$_[0]/stat") =~ /\) [^XZ]/ }
 
 
 sub children_all {
