@@ -200,6 +200,19 @@ is($pg->sql("SELECT code FROM rtprop.bid WHERE amount = 1150 "
             . "AND auction_id = 'a2'"), 'already_highest',
    'when it is written down');
 
+# two machines may give one id: each bid is there, once
+
+for (1, 2) {
+    $pg->sql("SELECT rtprop.auction_bid_refuse(ARRAY['a9'], "
+             . "ARRAY[5]::bigint[], ARRAY['$_'], ARRAY[7]::bigint[], "
+             . "ARRAY[''], "
+             . "ARRAY['below_minimum'], ARRAY[1]::bigint[], "
+             . 'ARRAY[1]::bigint[])') for qw(eva fay eva fay);
+}
+
+is($pg->sql("SELECT id, user_id FROM rtprop.bid WHERE auction_id = 'a9' "
+            . 'ORDER BY id'), "5|eva\n6|fay", 'two bids with one id');
+
 
 # -------------------------------------------------- history behind the engine's
 
