@@ -55,10 +55,11 @@ is(codes($late, alone => 1100), 'auction_ended', 'and no bid is possible');
 
 # one that only watches hears of all
 
+auction(watched => starts_in => 600_000);
+my $watcher = joined(wes => 'watched');
 $starts = now_ms() + 1000;
 auction(watched => starts_at => $starts, ends_at => $starts + 800,
         extend_window_ms => 0);
-my $watcher = joined(wes => 'watched');
 my $sync = $watcher->wait_for('auction:timer_sync');
 is_deeply([sort keys %{$sync->{payload}}],
           [qw(auction_id ends_at remaining_seconds server_time status
@@ -81,10 +82,11 @@ is($sync->{payload}{remaining_seconds}, 0, 'the clock stands at 0 then');
 
 # late bids move the end on, from the old end
 
+auction(soft => starts_in => 600_000);
+my ($ann, $bob) = spread($nginx, soft => qw(ann bob));
 my $ends = now_ms() + 3000 * ($ENV{RTPROP_PATIENCE} || 1);
 auction(soft => ends_at => $ends, extend_window_ms => 60000,
         extend_by_ms => 400);
-my ($ann, $bob) = spread($nginx, soft => qw(ann bob));
 is(codes($ann, soft => 1100), 'accepted', 'a late bid');
 
 my $more = $bob->wait_for('auction:time_extended');
@@ -116,9 +118,10 @@ ok($bob->no_event('auction:ended'), 'exactly once');
 
 # bidding up to the end: what was accepted is in the result
 
+auction(rush => starts_in => 600_000);
+($ann, $bob) = spread($nginx, rush => qw(ann bob));
 $ends = now_ms() + 3000 * ($ENV{RTPROP_PATIENCE} || 1);
 auction(rush => ends_at => $ends, extend_window_ms => 0);
-($ann, $bob) = spread($nginx, rush => qw(ann bob));
 
 my ($highest, $amount, %code) = (0, 1000);
 
