@@ -329,13 +329,22 @@ ngx_rtprop_er_places(ngx_rtprop_er_t *er, ngx_uint_t all)
 }
 
 
+/*
+ * What is refused at once, since the connection is lost and nobody has been
+ * told yet, waits for the next time: it would be asked again for ever.
+ */
+
 static void
 ngx_rtprop_er_places_ask(ngx_rtprop_er_t *er)
 {
+    ngx_uint_t  asking;
+
     while (er->up && er->asking < NGX_RTPROP_ER_ASKING
            && !ngx_queue_empty(&er->stale))
     {
-        if (ngx_rtprop_er_places_part(er) != NGX_OK) {
+        asking = er->asking;
+
+        if (ngx_rtprop_er_places_part(er) != NGX_OK || er->asking == asking) {
             break;
         }
     }
