@@ -452,6 +452,7 @@ ngx_rtprop_er_members_again(ngx_rtprop_er_t *er, ngx_uint_t all)
 static void
 ngx_rtprop_er_members_say(ngx_rtprop_er_t *er)
 {
+    ngx_uint_t               telling;
     ngx_queue_t             *q;
     ngx_rtprop_er_member_t  *m;
 
@@ -464,11 +465,21 @@ ngx_rtprop_er_members_say(ngx_rtprop_er_t *er)
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&er->said, q);
 
-        if (m->state != NGX_RTPROP_ER_LEAVING
-            && ngx_rtprop_er_member_say(er, m) != NGX_OK)
-        {
+        if (m->state == NGX_RTPROP_ER_LEAVING) {
+            continue;
+        }
+
+        telling = er->telling;
+
+        if (ngx_rtprop_er_member_say(er, m) != NGX_OK) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&er->unsaid, q);
+            break;
+        }
+
+        /* refused at once, and unsaid again: the connection is lost */
+
+        if (er->telling == telling) {
             break;
         }
     }
