@@ -49,10 +49,10 @@ like($store->call('/puts?from=1000&n=500&value=v'),
 is($store->sql('SELECT count(*) FROM probe.item WHERE id >= 1000'), 500,
    'all are there');
 
-# the relay's lease may be taken or renewed meanwhile
+# the relay may take its lease and tell what it knows meanwhile
 
 $batches = $store->metric('rtprop_store_batches_total') - $batches;
-ok($batches == 5 || $batches == 6, 'in 5 transactions') or diag $batches;
+ok($batches >= 5 && $batches <= 9, 'in 5 transactions') or diag $batches;
 is($store->sql('SELECT count(DISTINCT xmin::text) FROM probe.item'
                . ' WHERE id >= 1000'), 5, 'as the database counts, too');
 is($store->metric('rtprop_store_commit_seconds_count'),
