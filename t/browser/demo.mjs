@@ -217,6 +217,13 @@ await suite(async (t) => {
             await page.waitForSelector(`${id('quick-0')}:not([disabled])`);
         }
 
+        // the clock is drawn after the status
+        for (const page of [ann, bob]) {
+            await page.waitForFunction((clock) =>
+                document.querySelector(clock)?.dataset.left > 60000,
+            id('clock'));
+        }
+
         const [a, b] = await Promise.all([ann, bob].map((page) =>
             page.getAttribute(id('clock'), 'data-left')));
 

@@ -87,7 +87,8 @@ like($refused, qr/^ok=0 refused=0 busy=0 failed=5/,
 my $start = time;
 taken(give(100));
 cmp_ok(time - $start, '<', 2, 'at once, after the grace');
-is($store->metric('rtprop_store_queue'), 0, 'nothing waits any more');
+ok($store->nginx->wait_until(sub { !$store->metric('rtprop_store_queue') }),
+   'nothing waits any more');
 like($store->call('/health'), qr/"status":"degraded"/, 'health: degraded');
 like($store->call('/get?id=1'), qr/^rc=-1 /, 'a read is refused, too');
 
