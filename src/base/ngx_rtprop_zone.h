@@ -44,6 +44,7 @@ typedef struct {
     ngx_atomic_t      draining;            /* 1: no new jobs or leases */
     ngx_atomic_t      reaper;              /* pid of who cleans up after it */
     uint64_t          cursor;              /* next octet of the ring to read */
+    uint64_t          id;                  /* time of its last id; it stays */
 } ngx_rtprop_slot_t;
 
 

@@ -14,7 +14,7 @@
 
 
 #define NGX_RTPROP_ZONE_MAGIC     0x72747a31       /* "rtz1" */
-#define NGX_RTPROP_ZONE_LAYOUT    2
+#define NGX_RTPROP_ZONE_LAYOUT    3
 
 #define NGX_RTPROP_PAGE           8192
 #define NGX_RTPROP_PAGE_SHIFT     13

@@ -94,6 +94,8 @@ struct ngx_rtprop_op_s {
  *
  * NGX_DONE, of a durable engine: the only event was published before, by
  * another operation; its id, time, epoch and offset are those of that one.
+ * NGX_DECLINED, of such a one: the only event's id is that of another, nothing
+ * was done; it may be tried with another id.
  *
  * carried: reliable ones have epoch, offset and time already, by an authority
  * that counts without gaps; the engine follows it.  Of each event, in their
@@ -321,6 +323,22 @@ typedef struct {
 } ngx_rtprop_channels_t;
 
 
+/*
+ * A number that this instance alone has, for as long as it is said again: for
+ * ids.  It counts until that time (as ngx_rtprop_usec() has it; 0: there is
+ * none); ids with it are of a later time than after.  sure: no other instance
+ * can still have it.
+ */
+#define NGX_RTPROP_NUMBERS  128
+
+typedef struct {
+    ngx_uint_t                 n;
+    uint64_t                   until;
+    uint64_t                   after;
+    unsigned                   sure:1;
+} ngx_rtprop_number_t;
+
+
 /* ------------------------------------------------- engine and handler --- */
 
 /* What the engine calls in the hub. */
@@ -350,6 +368,13 @@ typedef struct {
      */
     void      (*behind)(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
                   uint64_t epoch, uint64_t offset);
+
+    /*
+     * The time of the highest id so far, in 1/64 ms since 2020, and the number
+     * of this instance, of an engine that has several.  NULL: no matter.
+     */
+    uint64_t  (*id_time)(ngx_rtprop_hub_t *hub);
+    void      (*numbered)(ngx_rtprop_hub_t *hub, ngx_rtprop_number_t *number);
 } ngx_rtprop_engine_handler_t;
 
 

@@ -40,7 +40,9 @@ static ngx_rtprop_engine_handler_t  ngx_rtprop_hub_handler = {
     ngx_rtprop_hub_lost,
     ngx_rtprop_hub_presence_lost,
     ngx_rtprop_hub_job,
-    ngx_rtprop_hub_behind
+    ngx_rtprop_hub_behind,
+    ngx_rtprop_hub_id_time,
+    ngx_rtprop_hub_id_numbered
 };
 
 
@@ -114,7 +116,8 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     }
 
     hub->worker = worker;
-    hub->id_worker = ngx_rtprop_hub_id_worker(worker);
+
+    ngx_rtprop_hub_id_init(hub);
 
     hub->sweep.handler = ngx_rtprop_hub_sweep;
     hub->sweep.data = hub;

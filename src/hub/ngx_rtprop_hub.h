@@ -47,7 +47,10 @@ struct ngx_rtprop_hub_s {
     ngx_rtprop_hub_jobs_t      *jobs;       /* that the engine lacks */
 
     uint64_t                    id_time;    /* of the last id, ms/64 */
-    uint64_t                    id_worker;  /* part of all ids from here */
+    uint64_t                   *id_last;    /* the same, for who comes after */
+    uint64_t                    id_number;  /* part of ids from here ... */
+    uint64_t                    id_until;   /* ... till then, usec; then: */
+    uint64_t                    id_chance;
 };
 
 

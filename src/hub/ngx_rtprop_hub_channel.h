@@ -17,8 +17,13 @@
 
 ngx_int_t ngx_rtprop_hub_channels_init(ngx_rtprop_hub_t *hub);
 
-/* What tells the ids of this worker from those of others. */
-uint64_t ngx_rtprop_hub_id_worker(ngx_rtprop_worker_t *worker);
+/* Ids begin after those that the worker's slot has had. */
+void ngx_rtprop_hub_id_init(ngx_rtprop_hub_t *hub);
+
+/* The engine's handler, see ngx_rtprop_engine_handler_t. */
+uint64_t ngx_rtprop_hub_id_time(ngx_rtprop_hub_t *hub);
+void ngx_rtprop_hub_id_numbered(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_number_t *number);
 
 /* The table of documents with updates under way. */
 ngx_int_t ngx_rtprop_hub_updates_init(ngx_rtprop_hub_t *hub);

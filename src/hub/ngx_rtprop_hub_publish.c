@@ -1,15 +1,10 @@
 /*
- * Publishing, and what it takes: copies, texts, ids, pools.
+ * Publishing, and what it takes: copies, texts, pools.
  */
 
 #include "hub/ngx_rtprop_hub.h"
 #include "hub/ngx_rtprop_hub_deliver.h"
 #include "base/ngx_rtprop_pool.h"
-#include "base/ngx_rtprop_zone.h"
-
-
-#define NGX_RTPROP_HUB_2020  1577836800     /* s */
-#define NGX_RTPROP_HUB_ID_WORKER  16    /* bits of an id */
 
 
 typedef struct {
@@ -139,58 +134,6 @@ ngx_rtprop_hub_event_copy(ngx_pool_t *pool, ngx_rtprop_event_t *dst,
     }
 
     return NGX_OK;
-}
-
-
-/*
- * 47 bits of time since 2020 in 1/64 ms, 7 of the worker's slot, 9 of the
- * machine: text for clients, so 63 bits are no burden.  The clock is read anew,
- * so that ids of several workers are in the order in which they were made; one
- * that is asked too often takes from the time to come.  Workers of several
- * machines are busy at the same moment, by the same event, so time alone does
- * not tell their ids apart.
- */
-
-uint64_t
-ngx_rtprop_hub_id(ngx_rtprop_hub_t *hub)
-{
-    uint64_t        now;
-    struct timeval  tv;
-
-    ngx_gettimeofday(&tv);
-
-    now = ((uint64_t) tv.tv_sec - NGX_RTPROP_HUB_2020) * 1000;
-    now = (now << 6) + ((uint64_t) tv.tv_usec << 6) / 1000;
-
-    hub->id_time = ngx_max(now, hub->id_time + 1);
-
-    return hub->id_time << NGX_RTPROP_HUB_ID_WORKER | hub->id_worker;
-}
-
-
-uint64_t
-ngx_rtprop_hub_id_worker(ngx_rtprop_worker_t *worker)
-{
-    return (uint64_t) (worker->slot & 0x7f) << 9
-           | (ngx_rtprop_zone_hash(worker->zone, "machine", 7) & 0x1ff);
-}
-
-
-void
-ngx_rtprop_hub_id_seen(ngx_rtprop_hub_t *hub, uint64_t id)
-{
-    hub->id_time = ngx_max(id >> NGX_RTPROP_HUB_ID_WORKER, hub->id_time);
-}
-
-
-/* Another worker's clock may be a little ahead: then ours follows it. */
-
-uint64_t
-ngx_rtprop_hub_id_after(ngx_rtprop_hub_t *hub, uint64_t last)
-{
-    ngx_rtprop_hub_id_seen(hub, last);
-
-    return ngx_rtprop_hub_id(hub);
 }
 
 

@@ -52,6 +52,10 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_durable_stats[] = {
       ngx_string("Messages sent again that the database knew."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_durable_doubled_total"),
+      ngx_string("Ids that something in the database had; others were taken."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_string("rtprop_durable_conflicts_total"),
       ngx_string("Documents that another worker had changed meanwhile."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },

@@ -141,6 +141,10 @@ ngx_rtprop_durable_reliable(ngx_rtprop_event_t *ev)
 /* How many of the events are reliable. */
 ngx_uint_t ngx_rtprop_durable_count(ngx_rtprop_event_t *events, ngx_uint_t n);
 
+/* Whether the work was refused for an id that is there already; counts it. */
+ngx_uint_t ngx_rtprop_durable_doubled(ngx_rtprop_durable_t *d,
+    ngx_rtprop_work_t *work);
+
 /* The channels of reliable events, to locks, which has room; their number. */
 ngx_uint_t ngx_rtprop_durable_locks(ngx_rtprop_event_t *events, ngx_uint_t n,
     ngx_str_t *locks);
@@ -298,6 +302,7 @@ typedef enum {
     NGX_RTPROP_DURABLE_HEALED,
     NGX_RTPROP_DURABLE_HISTORY,
     NGX_RTPROP_DURABLE_KNOWN,
+    NGX_RTPROP_DURABLE_DOUBLED,
     NGX_RTPROP_DURABLE_CONFLICTS,
     NGX_RTPROP_DURABLE_HELD,
     NGX_RTPROP_DURABLE_ARMED,

@@ -5,7 +5,8 @@
 #include "store/ngx_rtprop_durable_in.h"
 
 
-#define NGX_RTPROP_DURABLE_FEED  16        /* parameters of a feed's query */
+#define NGX_RTPROP_DURABLE_FEED    16      /* parameters of a feed's query */
+#define NGX_RTPROP_DURABLE_UNIQUE  "23505" /* unique_violation */
 
 
 /* Lives in the operation's pool. */
@@ -136,6 +137,11 @@ ngx_rtprop_durable_written(ngx_rtprop_work_t *work)
     w = work->data;
     op = w->op;
 
+    if (w->feed && ngx_rtprop_durable_doubled(w->d, work)) {
+        ngx_rtprop_durable_publish_done(op, NGX_DECLINED);
+        return;
+    }
+
     if (work->rc != NGX_OK) {
         ngx_rtprop_durable_publish_done(op, work->rc == NGX_BUSY ? NGX_BUSY
                                                                  : NGX_ERROR);
@@ -204,6 +210,21 @@ ngx_rtprop_durable_told(ngx_rtprop_durable_carry_t *carry)
 
 
 /* ----------------------------------------------------------------- parts */
+
+ngx_uint_t
+ngx_rtprop_durable_doubled(ngx_rtprop_durable_t *d, ngx_rtprop_work_t *work)
+{
+    if (work->rc != NGX_DECLINED
+        || ngx_strcmp(work->sqlstate, NGX_RTPROP_DURABLE_UNIQUE) != 0)
+    {
+        return 0;
+    }
+
+    ngx_rtprop_durable_bump(d, NGX_RTPROP_DURABLE_DOUBLED, 1);
+
+    return 1;
+}
+
 
 ngx_uint_t
 ngx_rtprop_durable_count(ngx_rtprop_event_t *events, ngx_uint_t n)

@@ -437,6 +437,13 @@ ngx_rtprop_durable_was_put(ngx_rtprop_work_t *work)
     d = p->d;
     result = p->statement.result;
 
+    /* judged once more, its events have other ids */
+
+    if (p->events && ngx_rtprop_durable_doubled(d, work)) {
+        ngx_rtprop_durable_conflict(p);
+        return;
+    }
+
     if (work->rc != NGX_OK) {
         ngx_rtprop_durable_state_done(op, work->rc == NGX_DECLINED
                                           ? NGX_ERROR : work->rc);
@@ -516,6 +523,7 @@ ngx_rtprop_durable_conflict(ngx_rtprop_durable_putting_t *p)
     }
 
     p->statement.query = p->document->get_query;
+    p->work.ahead = NULL;
     p->work.locks = NULL;
     p->work.nlocks = 0;
     p->work.retry = NULL;

@@ -11,7 +11,8 @@
  *   {name}:l        hash: f fence, x end, w worker
  *   {name}:n        counter
  *   {$jobs}:z :j :i :f          jobs by time, payloads, claims, last fence
- *   {$workers}:z :r             workers' leases, those that are being reaped
+ *   {$workers}:z :r :n          workers' leases, those that are being reaped,
+ *                               numbers of instances
  *   {$worker:<worker>}:m        set: the worker's sessions in presence sets
  *
  * What must be one step is one script (scripts/ *.lua, compiled in).  In a
@@ -71,6 +72,7 @@ typedef enum {
     NGX_RTPROP_ER_STAT_REAPED,
     NGX_RTPROP_ER_STAT_LOST,
     NGX_RTPROP_ER_STAT_AWAY,
+    NGX_RTPROP_ER_STAT_UNNUMBERED,
     NGX_RTPROP_ER_STATS
 } ngx_rtprop_er_stat_e;
 
@@ -115,6 +117,9 @@ struct ngx_rtprop_er_s {
     u_char                         reaping_text[NGX_RTPROP_ER_ID_MAX];
     ngx_uint_t                     reaps;   /* commands under way for it */
 
+    ngx_rtprop_number_t            number;  /* of this instance, in ids */
+    uint64_t                       told;    /* usec, the tick under way */
+
     ngx_event_t                    due;
     unsigned                       claiming:1;
 
@@ -123,6 +128,7 @@ struct ngx_rtprop_er_s {
     unsigned                       known:1; /* has had its first tick */
     unsigned                       ticking:1;
     unsigned                       tick_again:1;
+    unsigned                       unnumbered:1;   /* no number is left */
 
     ngx_rtprop_stat_desc_t        *stats[NGX_RTPROP_ER_STATS];
     ngx_rtprop_redis_script_t      scripts[NGX_RTPROP_ER_SCRIPTS];
@@ -305,6 +311,13 @@ void ngx_rtprop_er_dies(ngx_rtprop_er_t *er, ngx_uint_t generation);
 
 /* Whether a worker of this name was this machine's and is no more. */
 ngx_uint_t ngx_rtprop_er_is_dead(ngx_rtprop_er_t *er, ngx_str_t *id);
+
+
+/* -------------------------------------- ngx_rtprop_engine_redis_number.c */
+
+/* What a tick says of this instance's number; what its reply says. */
+void ngx_rtprop_er_number_ask(ngx_rtprop_er_t *er, ngx_rtprop_er_call_t *call);
+void ngx_rtprop_er_numbered(ngx_rtprop_er_t *er, redisReply *reply);
 
 
 /* ---------------------------------------- ngx_rtprop_engine_redis_reap.c */

@@ -22,6 +22,10 @@ static ngx_rtprop_stat_desc_t  ngx_rtprop_er_own_stats[] = {
       ngx_string("Times that the engine's Redis went away."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_engine_unnumbered_total"),
+      ngx_string("Times that no number was left for this instance's ids."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_null_string, ngx_null_string,
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 }
 };
@@ -35,7 +39,8 @@ static const char  *ngx_rtprop_er_names[] = {
     "rtprop_engine_channels",
     "rtprop_engine_workers_lost_total",
     "rtprop_engine_users_lost_total",
-    "rtprop_engine_away_total"
+    "rtprop_engine_away_total",
+    "rtprop_engine_unnumbered_total"
 };
 
 

@@ -16,7 +16,7 @@
 #define NGX_RTPROP_ER_PERIOD    1000       /* ms */
 #define NGX_RTPROP_ER_REAPING   5000       /* ms */
 #define NGX_RTPROP_ER_MACHINE   17         /* octets of a name: it and a dot */
-#define NGX_RTPROP_ER_OTHERS    3          /* a reply's names begin there */
+#define NGX_RTPROP_ER_OTHERS    6          /* a reply's names begin there */
 
 
 static void ngx_rtprop_er_woken(void *data);
@@ -162,9 +162,9 @@ ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
     ngx_rtprop_er_call_t  *call;
 
     n = heard ? ngx_min(heard->elements, NGX_RTPROP_SLOTS) : 0;
-    size = 2 * sizeof("$workers") + (3 + n) * NGX_RTPROP_ER_ID_MAX;
+    size = 3 * sizeof("$workers") + (3 + n) * NGX_RTPROP_ER_ID_MAX;
 
-    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 7 + n, size);
+    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 11 + n, size);
 
     if (call == NULL) {
         return;
@@ -173,6 +173,7 @@ ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
     ngx_str_set(&workers, "$workers");
     ngx_rtprop_er_key(call, &workers, ":z");
     ngx_rtprop_er_key(call, &workers, ":r");
+    ngx_rtprop_er_key(call, &workers, ":n");
 
     ngx_rtprop_er_copy(call, &er->id);
     ngx_rtprop_er_number(call, er->worker->conf->presence_lease);
@@ -183,6 +184,7 @@ ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
     machine.data = er->id.data;
     machine.len = NGX_RTPROP_ER_MACHINE;
     ngx_rtprop_er_copy(call, &machine);
+    ngx_rtprop_er_number_ask(er, call);
 
     for (i = NGX_RTPROP_ER_OTHERS; i < n; i++) {
         i = ngx_rtprop_er_next_dead(er, heard, i, &dead);
@@ -285,6 +287,10 @@ ngx_rtprop_er_heard(ngx_rtprop_er_t *er, redisReply *reply)
 
     if (dead.len && dead.len < NGX_RTPROP_ER_ID_MAX - sizeof("$worker:")) {
         ngx_rtprop_er_reap(er, &dead);
+    }
+
+    if (known != -1) {
+        ngx_rtprop_er_numbered(er, reply);
     }
 
     if (known == -1 || (known == 0 && er->known)) {

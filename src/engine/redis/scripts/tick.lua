@@ -1,27 +1,31 @@
 -- A worker lives, and hears who else of its machine does; those whose process
--- is gone it names next time, and takes on what one of the dead has left.
+-- is gone it names next time, and takes on what one of the dead has left.  And
+-- its machine keeps the number that its ids have.
 --
--- KEYS: workers with the end of their lease, those that are being reaped
+-- KEYS: workers with the end of their lease, those that are being reaped, the
+-- register of numbers
 -- ARGV: worker, lease (ms), 1 if it does not take on the dead, the dead one it
 -- is reaping (or none), the lease of that (ms), what names of its machine
--- begin with, then names whose process is gone
+-- begin with; the number that counts for it now (or -1), 1 if that is sure, the
+-- time of its last id; then names whose process is gone
 --
 -- Returns: 1 if it was known, 0 if it is new, -1 if it is taken for dead; the
--- time; the dead worker that it shall reap, or nothing; the others of its
--- machine whose lease runs.
+-- time; the dead worker that it shall reap, or nothing; its number (-1: none is
+-- left), 1 if that is sure, the time after which its ids must be; the others of
+-- its machine whose lease runs.
 
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local machine = ARGV[6]
 
-for i = 7, #ARGV do
+for i = 10, #ARGV do
     if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
         redis.call('ZADD', KEYS[1], 'XX', now - 1, ARGV[i])
     end
 end
 
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
-    return { -1, now, '' }
+    return { -1, now, '', -1, 0, 0 }
 end
 
 local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
@@ -44,7 +48,103 @@ if ARGV[3] == '0' and ARGV[4] == '' then
     end
 end
 
-local reply = { known and 1 or 0, now, dead }
+
+-- Numbers.  The register has of each "machine till last after sure": till when
+-- it is kept, the time of the last id that was told of, that after which all of
+-- this machine are, and whether nobody else can have it.  A machine uses its
+-- number for 10 s after it was heard at most.
+--
+-- A register that is new, or that nobody has written to for a while, may lack
+-- machines that have one: it is not trusted before they had to come back or to
+-- give up.  Till then new numbers are not sure; those that count for who comes
+-- back are what they were.  A number that was another's comes last, the one
+-- whose ids are the oldest first, and its ids go on after those, whatever the
+-- new machine's clock says.
+
+local COUNT, KEEP, SILENCE, TRUST, MARGIN = 128, 60000, 3000, 15000, 640000
+
+local function entry(text)
+    local who, till, last, after, sure =
+        string.match(text or '', '^(%S+) (%d+) (%d+) (%d+) ([01])$')
+
+    return who and { who = who, till = tonumber(till), last = tonumber(last),
+                     after = tonumber(after), sure = sure == '1' }
+end
+
+local function choose(trusted)
+    local all, oldest = {}, nil
+    local fields = redis.call('HGETALL', KEYS[3])
+
+    for i = 1, #fields, 2 do
+        local n, e = tonumber(fields[i]), entry(fields[i + 1])
+
+        if n and e then
+            all[n] = e
+
+            if e.who == machine then
+                return n, e
+            end
+
+            if e.till < now and (not oldest or e.last < all[oldest].last) then
+                oldest = n
+            end
+        end
+    end
+
+    local start = tonumber(string.sub(machine, 1, 2), 16) or 0
+
+    for i = 0, COUNT - 1 do
+        local n = (start + i) % COUNT
+
+        if not all[n] then
+            return n, { last = 0, after = 0, sure = trusted }
+        end
+    end
+
+    if oldest then
+        return oldest, { last = 0, after = all[oldest].last + MARGIN,
+                         sure = trusted }
+    end
+
+    return -1
+end
+
+local function claim()
+    local mine, last = tonumber(ARGV[7]), tonumber(ARGV[9])
+    local r = redis.call('HMGET', KEYS[3], 'since', 'heard', mine)
+    local since, heard = tonumber(r[1] or 0), tonumber(r[2] or 0)
+    local n, e = mine, entry(r[3])
+
+    if math.abs(now - heard) > SILENCE then
+        since = now
+    end
+
+    local trusted = now - since >= TRUST
+
+    if mine >= 0 and not e then
+        e = { last = 0, after = 0, sure = ARGV[8] == '1' }
+
+    elseif mine < 0 or e.who ~= machine then
+        n, e = choose(trusted)
+    end
+
+    redis.call('HSET', KEYS[3], 'since', since, 'heard', now)
+
+    if n < 0 then
+        return -1, 0, 0
+    end
+
+    local sure = (e.sure or trusted) and 1 or 0
+
+    redis.call('HSET', KEYS[3], n,
+               string.format('%s %.0f %.0f %.0f %d', machine, now + KEEP,
+                             math.max(e.last, last), e.after, sure))
+
+    return n, sure, e.after
+end
+
+local n, sure, after = claim()
+local reply = { known and 1 or 0, now, dead, n, sure, after }
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
     if id ~= ARGV[1] and string.sub(id, 1, #machine) == machine
