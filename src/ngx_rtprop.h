@@ -183,6 +183,12 @@ struct ngx_rtprop_worker_s {
     ngx_uint_t                 slot;         /* of the zone, this worker's */
     u_char                     key[16];      /* of hash tables, rtprop_hash */
 
+    /*
+     * Set by the engine when much is published that connections are to get: the
+     * event that delivers it.  See ngx_rtprop_ws_wave().
+     */
+    ngx_event_t               *early;
+
     ngx_pool_t                *pools[NGX_RTPROP_POOLS];    /* to use again */
     ngx_uint_t                 npools;
 

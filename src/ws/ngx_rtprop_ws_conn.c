@@ -15,6 +15,7 @@
 
 
 static void ngx_rtprop_ws_read_handler(ngx_event_t *rev);
+static void ngx_rtprop_ws_read(ngx_event_t *rev);
 static void ngx_rtprop_ws_write_handler(ngx_event_t *wev);
 static void ngx_rtprop_ws_take(ngx_rtprop_ws_t *ws, u_char *pos,
     u_char *last);
@@ -79,6 +80,22 @@ ngx_rtprop_ws_start(ngx_rtprop_ws_t *ws, u_char *pos, u_char *last)
 
 static void
 ngx_rtprop_ws_read_handler(ngx_event_t *rev)
+{
+    ngx_rtprop_ws_t         *ws;
+    ngx_connection_t        *c;
+    ngx_rtprop_ws_worker_t  *w;
+
+    c = rev->data;
+    ws = c->data;
+    w = ws->worker;
+
+    ngx_rtprop_ws_read(rev);
+    ngx_rtprop_ws_wave(w);
+}
+
+
+static void
+ngx_rtprop_ws_read(ngx_event_t *rev)
 {
     ssize_t            n;
     ngx_uint_t         i;
@@ -159,7 +176,7 @@ ngx_rtprop_ws_take(ngx_rtprop_ws_t *ws, u_char *pos, u_char *last)
 
         ws->close_seen = 1;
 
-        ngx_post_event(ws->connection->write, &ngx_posted_events);
+        ngx_rtprop_ws_post(ws);
 
         if (ws->state == NGX_RTPROP_WS_OPEN) {
             ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
@@ -206,7 +223,7 @@ ngx_rtprop_ws_event(ngx_rtprop_ws_t *ws, rtprop_ws_event_t *ev)
 
         /* the answer to ours: the posted write goes on from here */
 
-        ngx_post_event(ws->connection->write, &ngx_posted_events);
+        ngx_rtprop_ws_post(ws);
         return;
     }
 
@@ -307,7 +324,7 @@ ngx_rtprop_ws_begin_close(ngx_rtprop_ws_t *ws, ngx_uint_t code,
     }
 
     ngx_rtprop_ws_wheel_move(ws);
-    ngx_post_event(ws->connection->write, &ngx_posted_events);
+    ngx_rtprop_ws_post(ws);
 }
 
 

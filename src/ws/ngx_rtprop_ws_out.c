@@ -338,7 +338,6 @@ ngx_rtprop_ws_queue_head(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
 static ngx_int_t
 ngx_rtprop_ws_append(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
 {
-    ngx_event_t           *wev;
     ngx_rtprop_ws_node_t  *node;
 
     node = ngx_rtprop_ws_node(ws->worker);
@@ -361,10 +360,8 @@ ngx_rtprop_ws_append(ngx_rtprop_ws_t *ws, ngx_rtprop_frame_t *f)
     ws->waiting += f->len;
     ws->replaceable += (f->replace != 0 && ws->replaceable < 0xffff);
 
-    wev = ws->connection->write;
-
-    if (wev->ready) {
-        ngx_post_event(wev, &ngx_posted_events);
+    if (ws->connection->write->ready) {
+        ngx_rtprop_ws_post(ws);
     }
 
     return NGX_OK;

@@ -49,6 +49,9 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_ws_stats[] = {
     { ngx_string("rtprop_ws_compressed_refused_total"),
       ngx_string("Compressed messages refused as too large or damaged."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+    { ngx_string("rtprop_ws_waves_total"),
+      ngx_string("Times that so much was to be sent that it was sent at once."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
     { ngx_null_string, ngx_null_string, 0, ngx_null_string, 0 }
 };
 
@@ -79,6 +82,8 @@ ngx_rtprop_ws_init_worker(ngx_rtprop_worker_t *worker)
     if (w->buffer == NULL || w->ping == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_rtprop_ws_wave_init(w);
 
     worker->ws = w;
 

@@ -40,6 +40,8 @@ struct ngx_rtprop_ws_worker_s {
     ngx_uint_t                      slot;
     ngx_uint_t                      count;      /* connections */
     ngx_queue_t                     slots[NGX_RTPROP_WS_SLOTS];
+    ngx_queue_t                     writes;     /* of write events, posted */
+    ngx_event_t                     flush;      /* all of them */
 };
 
 
@@ -59,7 +61,8 @@ enum {
     NGX_RTPROP_WS_STAT_DEFLATE_OUT,
     NGX_RTPROP_WS_STAT_INFLATE_IN,
     NGX_RTPROP_WS_STAT_INFLATE_OUT,
-    NGX_RTPROP_WS_STAT_INFLATE_REFUSED
+    NGX_RTPROP_WS_STAT_INFLATE_REFUSED,
+    NGX_RTPROP_WS_STAT_WAVES
 };
 
 
@@ -165,6 +168,22 @@ void ngx_rtprop_frame_free_spares(ngx_rtprop_ws_worker_t *w);
 
 /* Drops what waits; with keep the frame that is partly sent stays. */
 void ngx_rtprop_ws_drop(ngx_rtprop_ws_t *ws, ngx_uint_t keep);
+
+
+/* ----------------------------------------------- ngx_rtprop_ws_wave.c --- */
+
+void ngx_rtprop_ws_wave_init(ngx_rtprop_ws_worker_t *w);
+
+/* Something waits: this connection writes at the end of the turn or wave. */
+void ngx_rtprop_ws_post(ngx_rtprop_ws_t *ws);
+
+/*
+ * What was published and is enough to be a wave is delivered and written now,
+ * while the connections that it comes to are in the processor's cache and the
+ * frames few, instead of at the end of the turn.  Call it last: any connection
+ * may be gone afterwards.
+ */
+void ngx_rtprop_ws_wave(ngx_rtprop_ws_worker_t *w);
 
 
 #endif /* _NGX_RTPROP_WS_WORKER_H_INCLUDED_ */

@@ -389,7 +389,10 @@ ngx_rtprop_shm_publish_step(ngx_rtprop_shm_t *shm, void *data)
 }
 
 
-/* Others are woken, and events delivered here, once at the end of the turn. */
+/*
+ * Others are woken, and events delivered here, at the end of the turn, or when
+ * they are a wave.
+ */
 
 void
 ngx_rtprop_shm_published(ngx_rtprop_shm_t *shm, ngx_uint_t n)
@@ -399,6 +402,12 @@ ngx_rtprop_shm_published(ngx_rtprop_shm_t *shm, ngx_uint_t n)
     ngx_rtprop_zone_awake(shm->zone);
 
     ngx_post_event(&shm->posted, &ngx_posted_events);
+
+    shm->fresh += n;
+
+    if (shm->fresh >= NGX_RTPROP_SHM_WAVE) {
+        shm->worker->early = &shm->posted;
+    }
 }
 
 
@@ -434,6 +443,9 @@ ngx_rtprop_shm_posted(ngx_event_t *ev)
 
     ngx_rtprop_zone_wake(shm->zone);
     ngx_rtprop_shm_ipc_drain(shm);
+
+    shm->fresh = 0;
+    shm->worker->early = NULL;
 }
 
 

@@ -17,6 +17,7 @@
 
 
 #define NGX_RTPROP_SHM_EVENTS      256     /* of one publish, of one batch */
+#define NGX_RTPROP_SHM_WAVE        32      /* events, see _shm_published() */
 #define NGX_RTPROP_SHM_HEAP        64      /* chunks of the heap of jobs */
 #define NGX_RTPROP_SHM_CHUNK       1024    /* jobs in a chunk */
 #define NGX_RTPROP_SHM_NO_SLOT     0xff
@@ -251,6 +252,7 @@ typedef struct {
     ngx_rtprop_event_t        events[NGX_RTPROP_SHM_EVENTS];
 
     ngx_event_t               posted;      /* wake others, deliver here */
+    ngx_uint_t                fresh;       /* events published since then */
     ngx_event_t               tick;
     ngx_event_t               due;
 
