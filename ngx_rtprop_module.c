@@ -380,7 +380,8 @@ ngx_rtprop_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_rtprop_store_configured(rmcf)
-        && ngx_rtprop_durable_postconfiguration(cf) != NGX_OK)
+        && (ngx_rtprop_store_postconfiguration(cf) != NGX_OK
+            || ngx_rtprop_durable_postconfiguration(cf) != NGX_OK))
     {
         return NGX_ERROR;
     }

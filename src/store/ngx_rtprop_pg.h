@@ -24,19 +24,20 @@ typedef struct ngx_rtprop_pg_segment_s  ngx_rtprop_pg_segment_t;
 typedef struct {
     ngx_str_t                  name;      /* or a socket's folder */
     ngx_str_t                  port;      /* empty: the default one */
-    ngx_str_t                 *addrs;     /* numeric; none: a socket */
+    ngx_str_t                 *addrs;     /* numeric; none: a socket, or: */
     ngx_uint_t                 naddrs;
+    unsigned                   resolve:1; /* asked for with each attempt */
 } ngx_rtprop_pg_host_t;
 
 
 /* The three lists that libpq wants, one member for each address. */
 
 typedef struct {
-    char                      *host;      /* NULL: libpq's default socket */
+    char                      *host;
     char                      *hostaddr;
     char                      *port;
     ngx_uint_t                 n;
-} ngx_rtprop_pg_hosts_t;
+} ngx_rtprop_pg_lists_t;
 
 
 struct ngx_rtprop_query_s {
@@ -57,8 +58,7 @@ struct ngx_rtprop_store_conf_s {
     ngx_array_t                queries;   /* ngx_rtprop_query_t * */
     ngx_rtprop_query_t        *lock;      /* the first one of them */
     ngx_array_t                hosts;     /* ngx_rtprop_pg_host_t */
-
-    ngx_rtprop_pg_hosts_t      lists;     /* of them, at configuration */
+    ngx_resolver_t            *resolver;  /* NULL: names were looked up */
 
     /* what libpq is told, hosts aside */
     ngx_array_t                keywords;  /* const char * */
@@ -99,6 +99,7 @@ struct ngx_rtprop_pg_segment_s {
 
 typedef enum {
     NGX_RTPROP_PG_DOWN = 0,         /* timer: the next attempt */
+    NGX_RTPROP_PG_RESOLVING,
     NGX_RTPROP_PG_CONNECTING,
     NGX_RTPROP_PG_SETUP,            /* one statement at a time */
     NGX_RTPROP_PG_PREPARING,        /* pipeline from here */
@@ -118,6 +119,12 @@ struct ngx_rtprop_pg_s {
     ngx_event_t                timer;     /* next attempt, or time limit */
     ngx_rtprop_pg_state_e      state;
     ngx_queue_t                segments;  /* sent, not answered */
+
+    ngx_pool_t                *pool;      /* till hosts are resolved: */
+    ngx_rtprop_pg_host_t      *hosts;     /* as many as are configured */
+    ngx_uint_t                 nhosts;    /* of them are done with */
+    ngx_uint_t                 turn;      /* address that comes first */
+    ngx_resolver_ctx_t        *resolving;
 
     ngx_rtprop_pg_step_pt      step;      /* of the setup */
     PGresult                  *res;       /* of its statement */
@@ -164,7 +171,6 @@ struct ngx_rtprop_store_s {
     ngx_rtprop_worker_t       *worker;
     ngx_rtprop_store_conf_t   *conf;
 
-    ngx_rtprop_pg_hosts_t      lists;
     ngx_rtprop_pg_t            writer;
     ngx_rtprop_pg_t            reader;
     ngx_rtprop_pg_t            listener;
@@ -202,6 +208,16 @@ typedef struct {
 void ngx_rtprop_pg_init(ngx_rtprop_pg_t *pg, ngx_rtprop_store_t *store,
     const char *name);
 void ngx_rtprop_pg_connect(ngx_rtprop_pg_t *pg);
+
+/*
+ * pg_resolve: asks for the names of hosts, then calls ngx_rtprop_pg_resolved(),
+ * maybe at once; NGX_ERROR: no memory.  forget: what it has is given back.
+ */
+ngx_int_t ngx_rtprop_pg_resolve(ngx_rtprop_pg_t *pg);
+void ngx_rtprop_pg_resolve_forget(ngx_rtprop_pg_t *pg);
+
+/* pg_conn: pg->hosts have their addresses, as far as they were found. */
+void ngx_rtprop_pg_resolved(ngx_rtprop_pg_t *pg);
 
 /* Drops the connection; its segments end with NGX_ERROR; tries again later. */
 void ngx_rtprop_pg_lose(ngx_rtprop_pg_t *pg, const char *status,
@@ -320,8 +336,14 @@ ngx_int_t ngx_rtprop_store_set(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
 /* store_hosts: hosts, and what is the same for all connections. */
 char *ngx_rtprop_store_hosts(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
     PQconninfoOption *options);
-ngx_int_t ngx_rtprop_store_lists(ngx_array_t *hosts, ngx_pool_t *pool,
-    ngx_rtprop_pg_hosts_t *lists);
+
+/* An address as libpq wants it, in pool. */
+ngx_int_t ngx_rtprop_store_addr(ngx_str_t *addr, ngx_pool_t *pool,
+    struct sockaddr *sockaddr, socklen_t socklen);
+
+/* Lists of pg->hosts, in pg->pool; the address number pg->turn comes first. */
+ngx_int_t ngx_rtprop_store_lists(ngx_rtprop_pg_t *pg,
+    ngx_rtprop_pg_lists_t *lists);
 
 #define NGX_RTPROP_PG_HOSTS     16        /* addresses, at most */
 #define NGX_RTPROP_PG_KEYWORDS  64

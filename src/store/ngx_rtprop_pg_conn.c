@@ -14,7 +14,9 @@
 #define NGX_RTPROP_PG_BACKOFF_MAX  5000
 
 
-static ngx_int_t ngx_rtprop_pg_start(ngx_rtprop_pg_t *pg);
+static ngx_int_t ngx_rtprop_pg_start(ngx_rtprop_pg_t *pg,
+    ngx_rtprop_pg_lists_t *lists);
+static const char *ngx_rtprop_pg_late(ngx_rtprop_pg_t *pg);
 static void ngx_rtprop_pg_poll(ngx_rtprop_pg_t *pg);
 static ngx_int_t ngx_rtprop_pg_attach(ngx_rtprop_pg_t *pg);
 static void ngx_rtprop_pg_event(ngx_event_t *ev);
@@ -51,18 +53,49 @@ ngx_rtprop_pg_connect(ngx_rtprop_pg_t *pg)
         ngx_del_timer(&pg->timer);
     }
 
-    if (ngx_rtprop_pg_start(pg) == NGX_OK) {
-        return;
-    }
+    pg->state = NGX_RTPROP_PG_RESOLVING;
+    ngx_add_timer(&pg->timer, pg->store->conf->connect_timeout);
 
-    ngx_rtprop_pg_failed(pg);
+    if (ngx_rtprop_pg_resolve(pg) != NGX_OK) {
+        ngx_rtprop_pg_failed(pg);
+    }
 }
 
 
-/* PQconnectStartParams() with the hosts' numeric addresses never resolves. */
+void
+ngx_rtprop_pg_resolved(ngx_rtprop_pg_t *pg)
+{
+    ngx_int_t              rc;
+    ngx_rtprop_pg_lists_t  lists;
+
+    rc = ngx_rtprop_store_lists(pg, &lists);
+
+    if (rc == NGX_OK && lists.n == 0) {
+        ngx_rtprop_pg_lose(pg, "its name was not found",
+                           "no host has an address");
+        return;
+    }
+
+    if (rc == NGX_OK) {
+        pg->state = NGX_RTPROP_PG_CONNECTING;
+        rc = ngx_rtprop_pg_start(pg, &lists);
+    }
+
+    ngx_rtprop_pg_resolve_forget(pg);
+
+    if (rc != NGX_OK) {
+        ngx_rtprop_pg_failed(pg);
+    }
+}
+
+
+/*
+ * PQconnectStartParams() with the hosts' numeric addresses never resolves.  Of
+ * several the one that takes writes is wanted.
+ */
 
 static ngx_int_t
-ngx_rtprop_pg_start(ngx_rtprop_pg_t *pg)
+ngx_rtprop_pg_start(ngx_rtprop_pg_t *pg, ngx_rtprop_pg_lists_t *lists)
 {
     size_t                    n;
     const char               *keywords[NGX_RTPROP_PG_KEYWORDS];
@@ -76,15 +109,15 @@ ngx_rtprop_pg_start(ngx_rtprop_pg_t *pg)
     ngx_memcpy(values, conf->values.elts, n * sizeof(char *));
 
     keywords[n] = "host";
-    values[n++] = pg->store->lists.host;
+    values[n++] = lists->host;
     keywords[n] = "hostaddr";
-    values[n++] = pg->store->lists.hostaddr;
+    values[n++] = lists->hostaddr;
     keywords[n] = "port";
-    values[n++] = pg->store->lists.port;
+    values[n++] = lists->port;
+    keywords[n] = "target_session_attrs";
+    values[n++] = lists->n > 1 ? "read-write" : "any";
     keywords[n] = NULL;
     values[n] = NULL;
-
-    pg->state = NGX_RTPROP_PG_CONNECTING;
 
     pg->db = PQconnectStartParams(keywords, values, 0);
 
@@ -101,8 +134,6 @@ ngx_rtprop_pg_start(ngx_rtprop_pg_t *pg)
     {
         return NGX_ERROR;
     }
-
-    ngx_add_timer(&pg->timer, conf->connect_timeout);
 
     return NGX_OK;
 }
@@ -262,10 +293,24 @@ ngx_rtprop_pg_timer(ngx_event_t *ev)
         return;
     }
 
-    ngx_rtprop_pg_lose(pg, "timed out",
-                       pg->state == NGX_RTPROP_PG_CONNECTING
-                       ? "connecting takes too long"
-                       : "no answer within the time limit");
+    ngx_rtprop_pg_lose(pg, "timed out", ngx_rtprop_pg_late(pg));
+}
+
+
+static const char *
+ngx_rtprop_pg_late(ngx_rtprop_pg_t *pg)
+{
+    switch (pg->state) {
+
+    case NGX_RTPROP_PG_RESOLVING:
+        return "looking up its name takes too long";
+
+    case NGX_RTPROP_PG_CONNECTING:
+        return "connecting takes too long";
+
+    default:
+        return "no answer within the time limit";
+    }
 }
 
 
@@ -291,6 +336,12 @@ ngx_rtprop_pg_lose(ngx_rtprop_pg_t *pg, const char *status,
 
     pg->status = status;
     pg->failures++;
+
+    /* libpq waits for a host that is silent as long as it may: the next one */
+
+    if (pg->state == NGX_RTPROP_PG_CONNECTING) {
+        pg->turn++;
+    }
 
     ngx_rtprop_pg_drop(pg);
 
@@ -321,6 +372,8 @@ ngx_rtprop_pg_drop(ngx_rtprop_pg_t *pg)
     if (pg->timer.timer_set) {
         ngx_del_timer(&pg->timer);
     }
+
+    ngx_rtprop_pg_resolve_forget(pg);
 
     if (pg->db) {
         ngx_rtprop_pg_detach(pg);

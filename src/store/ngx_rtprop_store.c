@@ -43,7 +43,6 @@ ngx_rtprop_store_init_worker(ngx_rtprop_worker_t *worker)
 
     store->worker = worker;
     store->conf = conf;
-    store->lists = conf->lists;
 
     ngx_queue_init(&store->writes);
     ngx_queue_init(&store->reads);

@@ -240,6 +240,9 @@ ngx_int_t ngx_rtprop_store_create_conf(ngx_conf_t *cf,
 /* Registers counters; called by the core's preconfiguration. */
 ngx_int_t ngx_rtprop_store_preconfiguration(ngx_conf_t *cf);
 
+/* Looks up the hosts that need no resolver; if there is rtprop_postgres. */
+ngx_int_t ngx_rtprop_store_postconfiguration(ngx_conf_t *cf);
+
 /* Makes worker->store, NULL without rtprop_postgres; starts to connect. */
 ngx_int_t ngx_rtprop_store_init_worker(ngx_rtprop_worker_t *worker);
 

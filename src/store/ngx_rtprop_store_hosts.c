@@ -1,6 +1,7 @@
 /*
- * Hosts of the connection string: names become addresses here, so that libpq
- * never asks the system's resolver; and what all connections are told.
+ * Hosts of the connection string: names become addresses, here or when nginx's
+ * resolver is asked, so that libpq never asks the system's; and what all
+ * connections are told.
  */
 
 #include "store/ngx_rtprop_pg.h"
@@ -10,12 +11,22 @@
 #define NGX_RTPROP_STORE_NOWHERE   "/dev/null/none"
 
 
+typedef struct {
+    ngx_rtprop_pg_host_t      *host;
+    ngx_str_t                  addr;      /* empty: a socket */
+} ngx_rtprop_store_entry_t;
+
+
 static const char *ngx_rtprop_store_value(PQconninfoOption *options,
     const char *keyword);
 static ngx_int_t ngx_rtprop_store_split(ngx_conf_t *cf, const char *list,
     ngx_array_t *members);
-static char *ngx_rtprop_store_host(ngx_conf_t *cf,
+static ngx_int_t ngx_rtprop_store_host(ngx_conf_t *cf,
     ngx_rtprop_pg_host_t *host, ngx_str_t *addr);
+static ngx_int_t ngx_rtprop_store_host_lookup(ngx_conf_t *cf,
+    ngx_rtprop_pg_host_t *host);
+static ngx_uint_t ngx_rtprop_store_entries(ngx_rtprop_pg_t *pg,
+    ngx_rtprop_store_entry_t *entries);
 static ngx_int_t ngx_rtprop_store_fixed(ngx_conf_t *cf,
     ngx_rtprop_store_conf_t *conf, PQconninfoOption *options);
 static ngx_int_t ngx_rtprop_store_file(ngx_conf_t *cf,
@@ -26,7 +37,6 @@ char *
 ngx_rtprop_store_hosts(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
     PQconninfoOption *options)
 {
-    char                  *rv;
     ngx_str_t             *member;
     ngx_uint_t             i, n;
     ngx_array_t            names, addrs, ports;
@@ -63,21 +73,17 @@ ngx_rtprop_store_hosts(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
         }
 
         member = addrs.elts;
-        rv = ngx_rtprop_store_host(cf, host, i < addrs.nelts ? &member[i]
-                                                             : NULL);
 
-        if (rv != NGX_CONF_OK) {
-            return rv;
+        if (ngx_rtprop_store_host(cf, host, i < addrs.nelts ? &member[i]
+                                                            : NULL)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
         }
     }
 
-    if (ngx_rtprop_store_lists(&conf->hosts, cf->pool, &conf->lists) != NGX_OK
-        || ngx_rtprop_store_fixed(cf, conf, options) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_rtprop_store_fixed(cf, conf, options) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -133,24 +139,89 @@ ngx_rtprop_store_split(ngx_conf_t *cf, const char *list, ngx_array_t *members)
 }
 
 
-static char *
+/* A name is to be resolved, who does it is not known yet. */
+
+static ngx_int_t
 ngx_rtprop_store_host(ngx_conf_t *cf, ngx_rtprop_pg_host_t *host,
     ngx_str_t *addr)
 {
-    ngx_url_t   u;
-    ngx_uint_t  i;
+    ngx_int_t   rc;
+    ngx_addr_t  numeric;
 
     if (addr && addr->len) {
         host->addrs = addr;
         host->naddrs = 1;
-        return NGX_CONF_OK;
+        return NGX_OK;
     }
 
     if (host->name.len == 0 || host->name.data[0] == '/'
         || host->name.data[0] == '@')
     {
-        return NGX_CONF_OK;
+        return NGX_OK;
     }
+
+    rc = ngx_parse_addr(cf->pool, &numeric, host->name.data, host->name.len);
+
+    if (rc == NGX_DECLINED) {
+        host->resolve = 1;
+        return NGX_OK;
+    }
+
+    host->addrs = (rc == NGX_OK) ? ngx_palloc(cf->pool, sizeof(ngx_str_t))
+                                 : NULL;
+
+    if (host->addrs == NULL) {
+        return NGX_ERROR;
+    }
+
+    host->addrs[0] = host->name;
+    host->naddrs = 1;
+
+    return NGX_OK;
+}
+
+
+/* Without a resolver a name is looked up now, and "localhost" always. */
+
+ngx_int_t
+ngx_rtprop_store_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t                 i;
+    ngx_rtprop_pg_host_t      *host;
+    ngx_rtprop_store_conf_t   *conf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    conf = ngx_rtprop_store_conf(ngx_rtprop_main_conf(cf));
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "resolver" of the http level; an empty one stands for "off" */
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        conf->resolver = clcf->resolver;
+    }
+
+    host = conf->hosts.elts;
+
+    for (i = 0; i < conf->hosts.nelts; i++) {
+        if (host[i].resolve
+            && (conf->resolver == NULL
+                || (host[i].name.len == 9
+                    && ngx_strncmp(host[i].name.data, "localhost", 9) == 0))
+            && ngx_rtprop_store_host_lookup(cf, &host[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtprop_store_host_lookup(ngx_conf_t *cf, ngx_rtprop_pg_host_t *host)
+{
+    ngx_url_t   u;
+    ngx_uint_t  i;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
     u.host = host->name;
@@ -160,63 +231,76 @@ ngx_rtprop_store_host(ngx_conf_t *cf, ngx_rtprop_pg_host_t *host,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "%s \"%V\" in \"rtprop_postgres\"",
                            u.err ? u.err : "no address of", &host->name);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     host->addrs = ngx_palloc(cf->pool, u.naddrs * sizeof(ngx_str_t));
 
     if (host->addrs == NULL) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     for (i = 0; i < u.naddrs; i++) {
-        host->addrs[i].data = ngx_pnalloc(cf->pool, NGX_SOCKADDR_STRLEN);
-
-        if (host->addrs[i].data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        host->addrs[i].len = ngx_sock_ntop(u.addrs[i].sockaddr,
-                                           u.addrs[i].socklen,
-                                           host->addrs[i].data,
-                                           NGX_SOCKADDR_STRLEN, 0);
-
-        /* libpq wants an address of IPv6 without its brackets */
-
-        if (host->addrs[i].len && host->addrs[i].data[0] == '[') {
-            host->addrs[i].data++;
-            host->addrs[i].len -= 2;
+        if (ngx_rtprop_store_addr(&host->addrs[i], cf->pool,
+                                  u.addrs[i].sockaddr, u.addrs[i].socklen)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
     host->naddrs = u.naddrs;
+    host->resolve = 0;
 
-    return NGX_CONF_OK;
+    return NGX_OK;
+}
+
+
+/* libpq wants an address of IPv6 without its brackets. */
+
+ngx_int_t
+ngx_rtprop_store_addr(ngx_str_t *addr, ngx_pool_t *pool,
+    struct sockaddr *sockaddr, socklen_t socklen)
+{
+    addr->data = ngx_pnalloc(pool, NGX_SOCKADDR_STRLEN);
+
+    if (addr->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    addr->len = ngx_sock_ntop(sockaddr, socklen, addr->data,
+                              NGX_SOCKADDR_STRLEN, 0);
+
+    if (addr->len && addr->data[0] == '[') {
+        addr->data++;
+        addr->len -= 2;
+    }
+
+    return NGX_OK;
 }
 
 
 /* "h,h", "1.2.3.4,1.2.3.5", "5432,5432" */
 
 ngx_int_t
-ngx_rtprop_store_lists(ngx_array_t *hosts, ngx_pool_t *pool,
-    ngx_rtprop_pg_hosts_t *lists)
+ngx_rtprop_store_lists(ngx_rtprop_pg_t *pg, ngx_rtprop_pg_lists_t *lists)
 {
-    size_t                 size;
-    u_char                *p[3];
-    ngx_str_t              addr;
-    ngx_uint_t             i, j;
-    ngx_rtprop_pg_host_t  *host;
+    size_t                     size;
+    u_char                    *p[3];
+    ngx_uint_t                 i, n;
+    const char                *comma;
+    ngx_rtprop_store_entry_t  *e, entries[NGX_RTPROP_PG_HOSTS];
 
-    host = hosts->elts;
+    n = ngx_rtprop_store_entries(pg, entries);
     size = 1;
 
-    for (i = 0; i < hosts->nelts; i++) {
-        size += (host[i].naddrs + 1) * (host[i].name.len + host[i].port.len
-                                        + NGX_SOCKADDR_STRLEN + 1);
+    for (i = 0; i < n; i++) {
+        size += entries[i].host->name.len + entries[i].host->port.len
+                + entries[i].addr.len + 1;
     }
 
     for (i = 0; i < 3; i++) {
-        p[i] = ngx_pcalloc(pool, size);
+        p[i] = ngx_pcalloc(pg->pool, size);
 
         if (p[i] == NULL) {
             return NGX_ERROR;
@@ -226,38 +310,61 @@ ngx_rtprop_store_lists(ngx_array_t *hosts, ngx_pool_t *pool,
     lists->host = (char *) p[0];
     lists->hostaddr = (char *) p[1];
     lists->port = (char *) p[2];
-    lists->n = 0;
+    lists->n = n;
 
-    for (i = 0; i < hosts->nelts; i++) {
+    for (i = 0; i < n; i++) {
+        e = &entries[(pg->turn + i) % n];
+        comma = i ? "," : "";
 
-        for (j = 0; j < ngx_max(host[i].naddrs, 1); j++) {
-
-            if (lists->n == NGX_RTPROP_PG_HOSTS) {
-                return NGX_OK;
-            }
-
-            ngx_str_null(&addr);
-
-            if (host[i].naddrs) {
-                addr = host[i].addrs[j];
-            }
-
-            p[0] = ngx_sprintf(p[0], "%s%V", lists->n ? "," : "",
-                               &host[i].name);
-            p[1] = ngx_sprintf(p[1], "%s%V", lists->n ? "," : "", &addr);
-            p[2] = ngx_sprintf(p[2], "%s%V", lists->n ? "," : "",
-                               &host[i].port);
-            lists->n++;
-        }
+        p[0] = ngx_sprintf(p[0], "%s%V", comma, &e->host->name);
+        p[1] = ngx_sprintf(p[1], "%s%V", comma, &e->addr);
+        p[2] = ngx_sprintf(p[2], "%s%V", comma, &e->host->port);
     }
 
     return NGX_OK;
 }
 
 
+static ngx_uint_t
+ngx_rtprop_store_entries(ngx_rtprop_pg_t *pg,
+    ngx_rtprop_store_entry_t *entries)
+{
+    ngx_uint_t             i, j, n, nhosts;
+    ngx_rtprop_pg_host_t  *host;
+
+    n = 0;
+    nhosts = pg->store->conf->hosts.nelts;
+
+    for (i = 0; i < nhosts; i++) {
+        host = &pg->hosts[i];
+
+        /* libpq must not be given a name alone: it would look it up */
+
+        for (j = 0; j < (host->resolve ? host->naddrs
+                                       : ngx_max(host->naddrs, 1)); j++)
+        {
+            if (n == NGX_RTPROP_PG_HOSTS) {
+                return n;
+            }
+
+            entries[n].host = host;
+            ngx_str_null(&entries[n].addr);
+
+            if (host->naddrs) {
+                entries[n].addr = host->addrs[j];
+            }
+
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
 /*
- * Several hosts: the one that takes writes.  Files that libpq would look for
- * in a home folder, which it would ask the system for, are looked for now.
+ * Files that libpq would look for in a home folder, which it would ask the
+ * system for, are looked for now.
  */
 
 static ngx_int_t
@@ -270,9 +377,6 @@ ngx_rtprop_store_fixed(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
         || ngx_rtprop_store_set(cf, conf, "gssencmode", "disable") != NGX_OK
         || ngx_rtprop_store_set(cf, conf, "passfile",
                                 NGX_RTPROP_STORE_NOWHERE) != NGX_OK
-        || ngx_rtprop_store_set(cf, conf, "target_session_attrs",
-                                conf->lists.n > 1 ? "read-write" : "any")
-           != NGX_OK
         || ngx_rtprop_store_file(cf, conf, "sslcert", "postgresql.crt")
            != NGX_OK
         || ngx_rtprop_store_file(cf, conf, "sslkey", "postgresql.key")
@@ -284,8 +388,8 @@ ngx_rtprop_store_fixed(ngx_conf_t *cf, ngx_rtprop_store_conf_t *conf,
         return NGX_ERROR;
     }
 
-    /* room for the hosts' three and the end */
-    return conf->keywords.nelts + 4 <= NGX_RTPROP_PG_KEYWORDS ? NGX_OK
+    /* room for the hosts' three, what they must be, and the end */
+    return conf->keywords.nelts + 5 <= NGX_RTPROP_PG_KEYWORDS ? NGX_OK
                                                               : NGX_ERROR;
 }
 

@@ -10,7 +10,7 @@ use IO::Select;
 use IO::Socket::INET;
 
 use lib 't/lib', 't/redis';
-use Beside;
+use RTProp::Beside;
 use Talk;
 use Test::More;
 
@@ -20,7 +20,7 @@ use Test::More;
 my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50)
     or die $@;
 my $dir = File::Temp->newdir('hostile-XXXXXX', TMPDIR => 1);
-my $server = Beside->start(\&serve);
+my $server = RTProp::Beside->start(\&serve);
 
 
 sub serve {

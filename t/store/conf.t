@@ -78,6 +78,16 @@ refused('rtprop_query no_such_query "SELECT 1"',
 refused('rtprop_query rtprop_lock "SELECT 1"', qr/unknown query/,
         'the query of locks');
 
+# with a resolver a name may come later, but for the one of this machine
+
+my $resolver = 'resolver 127.0.0.1; ';
+accepted($resolver . 'rtprop_postgres "host=no.such.host.invalid"',
+         'a name that the resolver is asked for');
+accepted('rtprop_postgres "host=no.such.host.invalid"; resolver 127.0.0.1',
+         'wherever that stands');
+accepted($resolver . 'rtprop_postgres "host=localhost,127.0.0.1,::1"',
+         'those that need none');
+
 # what a service and a password file say
 
 my $home = File::Temp->newdir;

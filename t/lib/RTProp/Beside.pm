@@ -1,8 +1,8 @@
-package Beside;
+package RTProp::Beside;
 
 # A server of a test's own, in a process beside it that ends with it.
 #
-#   my $server = Beside->start(sub { ... });
+#   my $server = RTProp::Beside->start(sub { ... });
 
 use strict;
 use warnings;
