@@ -16,6 +16,8 @@
 
 static char *ngx_rtprop_store_option(ngx_conf_t *cf, void *data,
     ngx_str_t *value);
+static ngx_uint_t ngx_rtprop_store_begins(ngx_str_t *value,
+    const char *prefix, ngx_str_t *rest);
 static char *ngx_rtprop_store_time(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *text, ngx_msec_t *msec);
 static char *ngx_rtprop_store_number(ngx_conf_t *cf, ngx_str_t *value,
@@ -144,28 +146,34 @@ ngx_rtprop_store_option(ngx_conf_t *cf, void *data, ngx_str_t *value)
         return NGX_CONF_OK;
     }
 
-    if (ngx_rtprop_conf_prefix(value, "queue=", &rest)) {
+    if (ngx_rtprop_store_begins(value, "queue=", &rest)) {
         return ngx_rtprop_store_number(cf, value, &rest, &conf->queue);
     }
 
-    if (ngx_rtprop_conf_prefix(value, "batch=", &rest)) {
+    if (ngx_rtprop_store_begins(value, "batch=", &rest)) {
         return ngx_rtprop_store_number(cf, value, &rest, &conf->batch);
     }
 
-    if (ngx_rtprop_conf_prefix(value, "timeout=", &rest)) {
+    if (ngx_rtprop_store_begins(value, "timeout=", &rest)) {
         return ngx_rtprop_store_time(cf, value, &rest, &conf->timeout);
     }
 
-    if (ngx_rtprop_conf_prefix(value, "connect_timeout=", &rest)) {
+    if (ngx_rtprop_store_begins(value, "connect_timeout=", &rest)) {
         return ngx_rtprop_store_time(cf, value, &rest,
                                      &conf->connect_timeout);
     }
 
-    if (ngx_rtprop_conf_prefix(value, "grace=", &rest)) {
+    if (ngx_rtprop_store_begins(value, "grace=", &rest)) {
         return ngx_rtprop_store_time(cf, value, &rest, &conf->grace);
     }
 
-    if (ngx_rtprop_conf_prefix(value, "password_file=", &rest)) {
+    if (ngx_rtprop_store_begins(value, "password_file=", &rest)) {
+
+        if (rest.len == 0) {
+            return ngx_rtprop_conf_bad(cf, value,
+                                       "\"password_file=path\"");
+        }
+
         return ngx_rtprop_store_password_file(cf, conf, &rest);
     }
 
@@ -179,6 +187,26 @@ ngx_rtprop_store_option(ngx_conf_t *cf, void *data, ngx_str_t *value)
                        "stands in quotes");
 
     return NGX_CONF_ERROR;
+}
+
+
+/* As ngx_rtprop_conf_prefix(), yet what follows may be empty. */
+
+static ngx_uint_t
+ngx_rtprop_store_begins(ngx_str_t *value, const char *prefix, ngx_str_t *rest)
+{
+    size_t  len;
+
+    len = ngx_strlen(prefix);
+
+    if (value->len < len || ngx_strncmp(value->data, prefix, len) != 0) {
+        return 0;
+    }
+
+    rest->data = value->data + len;
+    rest->len = value->len - len;
+
+    return 1;
 }
 
 

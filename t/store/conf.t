@@ -45,7 +45,8 @@ accepted('rtprop_postgres dbname=a migrate=on queue=5 batch=1 timeout=500ms'
          . ' connect_timeout=1s grace=100ms password_file=password',
          'all options');
 
-for my $option (qw(timeout=5ms timeout=11m timeout=x grace=0
+for my $option (qw(timeout= connect_timeout= grace= queue= batch=
+                   password_file= timeout=5ms timeout=11m timeout=x grace=0
                    connect_timeout=0 queue=0 queue=x queue=1000001 batch=0
                    batch=-1))
 {
