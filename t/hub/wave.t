@@ -10,7 +10,7 @@ use lib 't/lib';
 use RTProp::Chat;
 use RTProp::Test;
 
-my $nginx = rtprop_nginx(workers => 1,
+my $nginx = rtprop_nginx(workers => 1, http => "rtprop_engine shm;\n",
     location => "rtprop_rate message off; rtprop_rate other off;");
 my ($worker) = $nginx->workers;
 my @users = map { "user$_" } 1 .. 100;
