@@ -97,6 +97,7 @@ ngx_rtprop_pg_resolve_name(ngx_rtprop_pg_t *pg, ngx_str_t *name)
     ctx->handler = ngx_rtprop_pg_resolve_done;
     ctx->data = pg;
     ctx->timeout = conf->connect_timeout / (conf->hosts.nelts + 1);
+    ctx->cancelable = 1;
     pg->resolving = ctx;
 
     if (ngx_resolve_name(ctx) != NGX_OK) {
