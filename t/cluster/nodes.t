@@ -151,8 +151,23 @@ sub master_dies {
 }
 
 
+# The numbers that instances have in their ids, from who has the register.
+
+sub numbers {
+    for my $redis (@_) {
+        my $register = eval { $redis->call(HGETALL => 'rtprop:{$workers}:n') };
+        next if ref $register ne 'ARRAY' || !@$register;
+
+        my %register = @$register;
+        return [sort grep { /^\d+$/ } keys %register];
+    }
+
+    return [];
+}
+
+
 sub both {
-    my ($name, $url, $kill) = @_;
+    my ($name, $url, $kill, @redis) = @_;
     my @instances = map {
         rtprop_nginx(workers => 2, location => 'rtprop_rate message off;',
             prefix => "rtprop_engine redis;\nrtprop_redis $url $options;\n")
@@ -163,8 +178,12 @@ sub both {
     my @clients = as_one($name, @instances, 'r1');
     is_deeply(listed($_), [map { "conversation:r1-c$_" } 1 .. 6],
               "$name: all channels are listed, once") for @instances;
+
+    my $numbers = numbers(@redis);
+    is(scalar @$numbers, 2, "$name: two instances have two numbers");
     master_dies($name, $kill, \@instances, @clients);
     as_one($name, reverse(@instances), 'r2');
+    is_deeply(numbers(@redis), $numbers, "$name: they keep them");
 
     $_->allow(@away) for @instances;
 }
@@ -176,7 +195,7 @@ sub both {
     my ($masters, $replicas) = RTProp::Redis->cluster(3, 1);
 
     both('cluster', 'cluster://127.0.0.1:' . $masters->[1]->port,
-         sub { $masters->[0]->kill });
+         sub { $masters->[0]->kill }, @$masters, @$replicas);
 }
 
 
@@ -203,7 +222,8 @@ END
 
     both('Sentinel', 'sentinel://' . join(',', map { '127.0.0.1:' . $_->port }
                                                @sentinels) . '/main',
-         sub { $master->kill });
+         sub { $master->kill },
+         $master, $replica);
 }
 
 done_testing();
