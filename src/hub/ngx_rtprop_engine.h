@@ -236,7 +236,7 @@ typedef struct {
  * their offsets.  NGX_DECLINED: a conflict, value and version are the current
  * ones.  NGX_ABORT: the engine's clock is at or past not_after (ms; 0: none);
  * nothing was written.  ttl (ms): it vanishes that long after its last put; 0:
- * never.
+ * never.  An id of the events that a database has already is a conflict, too.
  *
  * held: both in one step, with nobody else between them: judge() is called with
  * value, version and now as they are, sets what a put takes, leaves version,

@@ -39,6 +39,7 @@ static ngx_int_t ngx_rtprop_durable_put_locks(
 static ngx_int_t ngx_rtprop_durable_put_params(
     ngx_rtprop_durable_putting_t *p);
 static void ngx_rtprop_durable_was_put(ngx_rtprop_work_t *work);
+static ngx_uint_t ngx_rtprop_durable_ids(ngx_rtprop_state_t *op);
 static void ngx_rtprop_durable_put_told(ngx_rtprop_durable_carry_t *carry);
 static void ngx_rtprop_durable_conflict(ngx_rtprop_durable_putting_t *p);
 static void ngx_rtprop_durable_conflict_got(ngx_rtprop_work_t *work);
@@ -439,7 +440,7 @@ ngx_rtprop_durable_was_put(ngx_rtprop_work_t *work)
 
     /* judged once more, its events have other ids */
 
-    if (p->events && ngx_rtprop_durable_doubled(d, work)) {
+    if (ngx_rtprop_durable_ids(op) && ngx_rtprop_durable_doubled(d, work)) {
         ngx_rtprop_durable_conflict(p);
         return;
     }
@@ -476,6 +477,23 @@ ngx_rtprop_durable_was_put(ngx_rtprop_work_t *work)
     p->carry.data = p;
 
     ngx_rtprop_durable_carry(&p->carry);
+}
+
+
+/* Whether its events have ids, which the database may have, too. */
+
+static ngx_uint_t
+ngx_rtprop_durable_ids(ngx_rtprop_state_t *op)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < op->nevents; i++) {
+        if (op->events[i].id) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
