@@ -98,6 +98,14 @@ is_deeply([grep { !/could not be resolved/ } $store->stop], [],
           'nothing unexpected in the log');
 
 
+# one that quits does not wait for the answer
+
+$store = start("db.test port=$port", options => 'connect_timeout=1m');
+is($store->status, 'connecting', 'a name that nobody tells');
+ok($store->nginx->stop('QUIT'), 'nobody waits for it at the end');
+is_deeply([$store->nginx->bad_lines], [], 'nothing unexpected in the log');
+
+
 # one of several names is not known
 
 $pg[0]->start;
