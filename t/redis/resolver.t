@@ -51,6 +51,15 @@ is_deeply([$talk->stop(qr/is away: /, qr/could not be resolved/)], [],
           'nothing unexpected in the log');
 
 
+# one that quits does not wait for the answer
+
+$talk = Talk->start("redis://redis.test:$port connect_timeout=1m",
+                    http_conf => $resolver);
+like($talk->status, qr/^connecting$/, 'a name that nobody tells');
+ok($talk->nginx->stop('QUIT'), 'nobody waits for it at the end');
+is_deeply([$talk->nginx->bad_lines], [], 'nothing unexpected in the log');
+
+
 # "localhost" needs none; without one a name is looked up at once
 
 $redis->start;

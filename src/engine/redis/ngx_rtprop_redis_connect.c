@@ -66,6 +66,7 @@ ngx_rtprop_redis_conn_resolve(ngx_rtprop_redis_conn_t *conn)
     ctx->handler = ngx_rtprop_redis_conn_resolved;
     ctx->data = conn;
     ctx->timeout = conf->connect_timeout;
+    ctx->cancelable = 1;
     conn->resolving = ctx;
 
     if (ngx_resolve_name(ctx) != NGX_OK) {
