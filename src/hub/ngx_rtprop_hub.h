@@ -378,7 +378,9 @@ void ngx_rtprop_resume_done(ngx_rtprop_resume_t *resume,
  *
  * Updates of one document in one worker are applied in the order of calls; of
  * several that wait each is applied to what the ones before it have made, and
- * they are written together.
+ * they are written together.  One with aside set that has nothing to write may
+ * end before those, judged on what was committed before them; but in its turn
+ * among those of its owner (NULL: it has none).
  */
 typedef struct ngx_rtprop_update_s  ngx_rtprop_update_t;
 
@@ -396,11 +398,15 @@ struct ngx_rtprop_update_s {
     ngx_uint_t                  nevents;
     int64_t                     not_after;  /* apply: ms, 0: none */
     unsigned                    remove:1;   /* apply: delete the document */
+    unsigned                    aside:1;    /* in: see above */
+    void                       *owner;
 
     ngx_rtprop_hub_t           *hub;        /* private from here on */
     ngx_queue_t                 queue;
     unsigned                    writes:1;
     unsigned                    late:1;
+    unsigned                    looked:1;
+    unsigned                    looking:1;
 };
 
 void ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub,

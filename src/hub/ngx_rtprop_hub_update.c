@@ -5,7 +5,8 @@
  * on what the ones before it have made, and all are written by one
  * compare-and-set, which raises the version by as many.  Who was refused, or
  * had nothing to write, hears it when that on which it was judged is known to
- * be so: with the group's commit, or after reading once more.
+ * be so: with the group's commit, or after reading once more, which need not
+ * wait for a commit; see ngx_rtprop_hub_update_look.c.
  *
  * What this worker wrote last, or was told in a conflict, is remembered, so
  * that the next group need not read it first; where it was outdated, the
@@ -35,6 +36,8 @@ ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub, ngx_rtprop_update_t *update)
     update->tries = 0;
     update->writes = 0;
     update->late = 0;
+    update->looked = 0;
+    update->looking = 0;
 
     doc = ngx_rtprop_hub_doc(hub, &update->state.key);
 
@@ -49,6 +52,9 @@ ngx_rtprop_hub_update(ngx_rtprop_hub_t *hub, ngx_rtprop_update_t *update)
 
     if (!doc->busy) {
         ngx_rtprop_hub_doc_next(doc);
+
+    } else {
+        ngx_rtprop_hub_look(doc);
     }
 }
 

@@ -20,6 +20,9 @@ typedef struct {
     ngx_rtprop_state_t          state;      /* the operation under way */
     ngx_pool_t                 *pool;       /* of a group; NULL: its one's */
 
+    ngx_rtprop_state_t          look;       /* of those that wait */
+    ngx_pool_t                 *look_pool;  /* NULL: there is none now */
+
     ngx_str_t                   text;       /* that is judged on ... */
     uint64_t                    version;
     int64_t                     ahead;      /* ms; the engine's clock */
@@ -35,6 +38,7 @@ typedef struct {
     unsigned                    sure:1;     /* and were read just now */
     unsigned                    judged:1;   /* on them, but not sure */
     unsigned                    busy:1;
+    unsigned                    writing:1;  /* the group, or it tries to */
     unsigned                    looping:1;
     unsigned                    again:1;
     unsigned                    at_once:1;  /* the engine has not returned */
@@ -48,6 +52,13 @@ ngx_rtprop_hub_update_of(ngx_queue_t *q)
     return ngx_queue_data(q, ngx_rtprop_update_t, queue);
 }
 
+
+/* Has one update judged: its rc, and all that apply() may set. */
+void ngx_rtprop_hub_update_judge(ngx_rtprop_hub_doc_t *doc,
+    ngx_rtprop_update_t *update, ngx_str_t *text, uint64_t version);
+
+/* Tells it what rc says; it may be gone then. */
+void ngx_rtprop_hub_update_end(ngx_rtprop_update_t *update);
 
 /* Begins a group of those that wait, which are some. */
 void ngx_rtprop_hub_group_begin(ngx_rtprop_hub_doc_t *doc);
@@ -68,6 +79,12 @@ void ngx_rtprop_hub_group_fail(ngx_rtprop_hub_doc_t *doc, ngx_int_t rc);
 
 /* Judges the group while the engine holds the document; 0: it cannot. */
 ngx_uint_t ngx_rtprop_hub_group_hold(ngx_rtprop_hub_doc_t *doc);
+
+/* While the group writes: refuses others that wait, if they are to be. */
+void ngx_rtprop_hub_look(ngx_rtprop_hub_doc_t *doc);
+
+/* Takes out of a group, which has some to write, those that have nothing. */
+void ngx_rtprop_hub_group_shed(ngx_rtprop_hub_doc_t *doc);
 
 /* The group has ended: the next one, or none. */
 void ngx_rtprop_hub_doc_next(ngx_rtprop_hub_doc_t *doc);

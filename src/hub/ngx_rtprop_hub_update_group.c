@@ -5,7 +5,7 @@
 #include "hub/ngx_rtprop_hub_update.h"
 
 
-#define NGX_RTPROP_HUB_LOST    2        /* conflicts before it is held ... */
+#define NGX_RTPROP_HUB_LOST    1        /* conflicts before it is held ... */
 #define NGX_RTPROP_HUB_TRIES   32       /* ... and before giving up */
 #define NGX_RTPROP_HUB_GROUP   64       /* updates of one group */
 #define NGX_RTPROP_HUB_EVENTS  128      /* after which it is full */
@@ -67,6 +67,7 @@ ngx_rtprop_hub_group_ask(ngx_rtprop_hub_doc_t *doc)
 
     e = doc->hub->engine;
 
+    doc->writing = 0;
     doc->state.op.done = ngx_rtprop_hub_group_got;
     doc->state.events = NULL;
     doc->state.nevents = 0;
@@ -190,19 +191,10 @@ ngx_rtprop_hub_group_one(ngx_rtprop_hub_doc_t *doc,
 {
     uint64_t  version;
 
-    update->tries++;
-    update->events = NULL;
-    update->nevents = 0;
-    update->not_after = 0;
-    update->remove = 0;
-    update->writes = 0;
-
     version = doc->version + doc->writes;
-    update->state.version = version;
-    update->state.now = ngx_rtprop_now() + doc->ahead;
-    update->state.value = *text;
 
-    update->rc = update->apply(update, text, version, update->state.now);
+    update->tries++;
+    ngx_rtprop_hub_update_judge(doc, update, text, version);
 
     if (update->rc != NGX_OK) {
         return 0;
@@ -220,6 +212,24 @@ ngx_rtprop_hub_group_one(ngx_rtprop_hub_doc_t *doc,
     update->state.version = update->remove ? 0 : version + 1;
 
     return update->remove || doc->nevents >= NGX_RTPROP_HUB_EVENTS;
+}
+
+
+void
+ngx_rtprop_hub_update_judge(ngx_rtprop_hub_doc_t *doc,
+    ngx_rtprop_update_t *update, ngx_str_t *text, uint64_t version)
+{
+    update->events = NULL;
+    update->nevents = 0;
+    update->not_after = 0;
+    update->remove = 0;
+    update->writes = 0;
+
+    update->state.version = version;
+    update->state.now = ngx_rtprop_now() + doc->ahead;
+    update->state.value = *text;
+
+    update->rc = update->apply(update, text, version, update->state.now);
 }
 
 
@@ -255,6 +265,10 @@ ngx_rtprop_hub_group_put(ngx_rtprop_hub_doc_t *doc, ngx_str_t *text)
 
     doc->state.op.done = ngx_rtprop_hub_group_was_put;
     doc->state.version = doc->version;
+    doc->writing = 1;
+
+    ngx_rtprop_hub_group_shed(doc);
+    ngx_rtprop_hub_look(doc);
 
     held = ngx_rtprop_hub_doc_hold(doc);
     e->state_put(e, &doc->state);
@@ -505,9 +519,8 @@ ngx_rtprop_hub_group_fail(ngx_rtprop_hub_doc_t *doc, ngx_int_t rc)
 void
 ngx_rtprop_hub_group_end(ngx_rtprop_hub_doc_t *doc)
 {
-    ngx_queue_t          *q, group;
-    ngx_pool_t           *pool;
-    ngx_rtprop_update_t  *update;
+    ngx_queue_t  *q, group;
+    ngx_pool_t   *pool;
 
     ngx_queue_init(&group);
     ngx_queue_add(&group, &doc->group);
@@ -515,21 +528,31 @@ ngx_rtprop_hub_group_end(ngx_rtprop_hub_doc_t *doc)
 
     pool = doc->pool;
     doc->pool = NULL;
+    doc->writing = 0;
 
     while (!ngx_queue_empty(&group)) {
         q = ngx_queue_head(&group);
         ngx_queue_remove(q);
-
-        update = ngx_rtprop_hub_update_of(q);
-        update->late = 0;
-        update->rc = (update->rc == NGX_DONE) ? NGX_OK : update->rc;
-        update->state.op.rc = update->rc;
-        update->done(update);
+        ngx_rtprop_hub_update_end(ngx_rtprop_hub_update_of(q));
     }
 
     if (pool) {
         ngx_rtprop_hub_free_pool(doc->hub, pool);
     }
 
-    ngx_rtprop_hub_doc_next(doc);
+    /* those that are looked at now may be of the next group */
+
+    if (doc->look_pool == NULL) {
+        ngx_rtprop_hub_doc_next(doc);
+    }
+}
+
+
+void
+ngx_rtprop_hub_update_end(ngx_rtprop_update_t *update)
+{
+    update->late = 0;
+    update->rc = (update->rc == NGX_DONE) ? NGX_OK : update->rc;
+    update->state.op.rc = update->rc;
+    update->done(update);
 }

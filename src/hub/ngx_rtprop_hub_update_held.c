@@ -28,6 +28,9 @@ ngx_rtprop_hub_group_hold(ngx_rtprop_hub_doc_t *doc)
 
     doc->state.op.done = ngx_rtprop_hub_group_let;
     doc->state.judge = ngx_rtprop_hub_group_held;
+    doc->writing = 1;
+
+    ngx_rtprop_hub_look(doc);
 
     held = ngx_rtprop_hub_doc_hold(doc);
     rc = e->state_held(e, &doc->state);

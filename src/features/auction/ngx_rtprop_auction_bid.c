@@ -91,6 +91,8 @@ ngx_rtprop_auction_bid(ngx_rtprop_cmd_t *cmd)
     update = &b->change.update;
     update->apply = ngx_rtprop_auction_bid_apply;
     update->done = ngx_rtprop_auction_bid_done;
+    update->aside = 1;
+    update->owner = cmd->session;
 
     b->cmd = cmd;
     b->change.arrived = cmd->arrived;
