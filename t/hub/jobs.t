@@ -110,6 +110,30 @@ is(scalar $gate->lines(qr/ schedule auction:a1 \d+ done/), 0,
 is(api(GET => '/api/auctions/a1')->{json}{status}, 'live', 'it is live');
 
 
+# ---------------------------------------------- nothing counts on one's memory
+
+# what is acknowledged has a job that another worker runs, or is refused
+
+$gate->set(schedule => 'f');
+is(auction('a2', starts_in => 60_000)->{status}, 503,
+   'an auction whose clock cannot be scheduled is refused');
+is(api(GET => '/api/auctions/a2')->{status}, 404, 'and is not there');
+is(act('a1', 'pause')->{status}, 503, 'an order to one as well');
+is(api(GET => '/api/auctions/a1')->{json}{status}, 'live',
+   'which changes nothing');
+
+$gate->set(schedule => 'f', 'auction:a2');
+is(auction('a2', starts_in => 1500)->{status}, 201,
+   'its job is refused behind the commit: the look at it is there');
+$gate->wait_lines(qr/ schedule auction:a2 \d+ f/);
+$nginx->allow(qr/exited on signal 9/);
+kill KILL => $nginx->workers;
+$gate->clear('schedule');
+ok($nginx->wait_until(sub {
+    (api(GET => '/api/auctions/a2')->{json}{status} // '') eq 'live'
+}), 'another worker starts it');
+
+
 # ------------------------------------------------------------------ the bound
 
 my $from = $nginx->log_size;

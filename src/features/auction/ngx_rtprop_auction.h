@@ -82,6 +82,7 @@ typedef struct {
     ngx_rtprop_hub_t           *hub;
     ngx_str_t                   id;
     uint64_t                    arrived;    /* of the command; 0: none */
+    ngx_rtprop_schedule_t       look;       /* see auction_update() */
     int64_t                     due;        /* after it; -1: nothing is due */
     ngx_rtprop_event_t          events[NGX_RTPROP_AUCTION_EVENTS];
     unsigned                    ticked:1;   /* the clock has done something */
@@ -158,10 +159,11 @@ void ngx_rtprop_auction_job(ngx_rtprop_hub_t *hub, ngx_str_t *key,
     ngx_str_t *payload, uint64_t fence, void *data);
 
 /*
- * Has the auction looked at in a second: called before a change that may make
- * something due earlier than it was.
+ * hub_update() of a change that may make something due earlier than it was:
+ * once the schedule has taken it that the auction is looked at in a second.  If
+ * it does not take it nothing is changed, and update.rc says why.
  */
-void ngx_rtprop_auction_check(ngx_rtprop_auction_change_t *change);
+void ngx_rtprop_auction_update(ngx_rtprop_auction_change_t *change);
 
 
 /* -------------------------------------------------------------- people --- */

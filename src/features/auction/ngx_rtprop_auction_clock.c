@@ -21,6 +21,9 @@ static void ngx_rtprop_auction_job_done(ngx_rtprop_update_t *update);
 static void ngx_rtprop_auction_job_next(ngx_rtprop_auction_job_t *job);
 static void ngx_rtprop_auction_sync(ngx_rtprop_auction_change_t *change,
     ngx_msec_t after);
+static ngx_str_t ngx_rtprop_auction_sync_key(
+    ngx_rtprop_auction_change_t *change, u_char *buf);
+static void ngx_rtprop_auction_checked(ngx_rtprop_op_t *op);
 
 
 void
@@ -194,10 +197,59 @@ ngx_rtprop_auction_job_next(ngx_rtprop_auction_job_t *job)
 }
 
 
+/*
+ * The commit and the call for the schedule are two steps, and what waits for
+ * the second dies with its worker: so the look is on the schedule first.  A
+ * database knows by itself what is due.
+ */
+
 void
-ngx_rtprop_auction_check(ngx_rtprop_auction_change_t *change)
+ngx_rtprop_auction_update(ngx_rtprop_auction_change_t *change)
 {
-    ngx_rtprop_auction_sync(change, NGX_RTPROP_AUCTION_CHECK);
+    u_char                 *buf;
+    ngx_rtprop_engine_t    *e;
+    ngx_rtprop_schedule_t  *look;
+
+    e = change->hub->engine;
+
+    if (e->durable) {
+        ngx_rtprop_auction_sync(change, NGX_RTPROP_AUCTION_CHECK);
+        ngx_rtprop_hub_update(change->hub, &change->update);
+        return;
+    }
+
+    look = &change->look;
+    look->op.done = ngx_rtprop_auction_checked;
+    look->op.data = change;
+    look->op.pool = change->update.state.op.pool;
+    look->due = ngx_rtprop_now() + NGX_RTPROP_AUCTION_CHECK;
+
+    buf = ngx_pnalloc(look->op.pool, NGX_RTPROP_CHANNEL_MAX);
+
+    if (buf == NULL) {
+        look->op.rc = NGX_ERROR;
+        ngx_rtprop_auction_checked(&look->op);
+        return;
+    }
+
+    look->key = ngx_rtprop_auction_sync_key(change, buf);
+
+    e->schedule(e, look);
+}
+
+
+static void
+ngx_rtprop_auction_checked(ngx_rtprop_op_t *op)
+{
+    ngx_rtprop_auction_change_t *change = op->data;
+
+    if (op->rc != NGX_OK) {
+        change->update.rc = op->rc;
+        change->update.done(&change->update);
+        return;
+    }
+
+    ngx_rtprop_hub_update(change->hub, &change->update);
 }
 
 
@@ -207,10 +259,21 @@ ngx_rtprop_auction_sync(ngx_rtprop_auction_change_t *change, ngx_msec_t after)
     u_char     buf[NGX_RTPROP_CHANNEL_MAX];
     ngx_str_t  key;
 
-    key.data = buf;
-    key.len = ngx_snprintf(buf, sizeof(buf), NGX_RTPROP_AUCTION_SYNC ":%V",
-                           &change->id)
-              - buf;
+    key = ngx_rtprop_auction_sync_key(change, buf);
 
     ngx_rtprop_hub_schedule(change->hub, &key, ngx_rtprop_now() + after, NULL);
+}
+
+
+static ngx_str_t
+ngx_rtprop_auction_sync_key(ngx_rtprop_auction_change_t *change, u_char *buf)
+{
+    ngx_str_t  key;
+
+    key.data = buf;
+    key.len = ngx_snprintf(buf, NGX_RTPROP_CHANNEL_MAX,
+                           NGX_RTPROP_AUCTION_SYNC ":%V", &change->id)
+              - buf;
+
+    return key;
 }

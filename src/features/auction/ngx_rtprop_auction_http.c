@@ -118,8 +118,7 @@ ngx_rtprop_auction_http_put(ngx_rtprop_cmd_t *cmd)
 
     h->change.update.apply = ngx_rtprop_auction_put_apply;
 
-    ngx_rtprop_auction_check(&h->change);
-    ngx_rtprop_hub_update(cmd->worker->hub, &h->change.update);
+    ngx_rtprop_auction_update(&h->change);
 }
 
 
@@ -253,8 +252,7 @@ ngx_rtprop_auction_order(ngx_rtprop_cmd_t *cmd, ngx_str_t *id,
     h->broadcast = broadcast;
     h->change.update.apply = ngx_rtprop_auction_order_apply;
 
-    ngx_rtprop_auction_check(&h->change);
-    ngx_rtprop_hub_update(cmd->worker->hub, &h->change.update);
+    ngx_rtprop_auction_update(&h->change);
 }
 
 
