@@ -450,6 +450,13 @@ void ngx_rtprop_hub_kick(ngx_rtprop_hub_t *hub, ngx_str_t *user,
 void ngx_rtprop_hub_expel(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
     json_t *users);
 
+/*
+ * Tells all workers that a channel stands there, by no event: who is behind it
+ * reads what is missing, or hears that it is not to be had.
+ */
+void ngx_rtprop_hub_moved(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    uint64_t epoch, uint64_t offset);
+
 /* Where a joined session stands, for an answer with position. */
 void ngx_rtprop_hub_position(ngx_rtprop_join_t *join,
     ngx_rtprop_position_t *pos);

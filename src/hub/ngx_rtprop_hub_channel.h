@@ -13,6 +13,7 @@
 
 #define NGX_RTPROP_CONTROL_KICK   "$kick"      /* user:{id}: {reason} */
 #define NGX_RTPROP_CONTROL_EXPEL  "$expel"     /* any channel: {users} */
+#define NGX_RTPROP_CONTROL_MOVED  "$moved"     /* the same: {epoch, offset} */
 
 
 ngx_int_t ngx_rtprop_hub_channels_init(ngx_rtprop_hub_t *hub);

@@ -1,6 +1,6 @@
 /*
  * What hubs tell one another: users to be disconnected, or taken out of a
- * channel.
+ * channel, and where a channel stands.
  */
 
 #include "hub/ngx_rtprop_hub.h"
@@ -13,6 +13,8 @@ static void ngx_rtprop_hub_control_send(ngx_rtprop_hub_t *hub,
 static void ngx_rtprop_hub_kicked(ngx_rtprop_channel_t *ch, json_t *reason);
 static void ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub,
     ngx_rtprop_channel_t *ch, json_t *users);
+static void ngx_rtprop_hub_stands(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch, ngx_str_t *name, json_t *place);
 
 
 void
@@ -38,6 +40,17 @@ ngx_rtprop_hub_expel(ngx_rtprop_hub_t *hub, ngx_str_t *channel, json_t *users)
 {
     ngx_rtprop_hub_control_send(hub, channel, NGX_RTPROP_CONTROL_EXPEL,
                                 json_pack("{s:o}", "users", users));
+}
+
+
+void
+ngx_rtprop_hub_moved(ngx_rtprop_hub_t *hub, ngx_str_t *channel,
+    uint64_t epoch, uint64_t offset)
+{
+    ngx_rtprop_hub_control_send(hub, channel, NGX_RTPROP_CONTROL_MOVED,
+                                json_pack("{s:I, s:I}",
+                                          "epoch", (json_int_t) epoch,
+                                          "offset", (json_int_t) offset));
 }
 
 
@@ -80,6 +93,12 @@ ngx_rtprop_hub_control(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
                == 0)
     {
         ngx_rtprop_hub_expelled(hub, ch, json_object_get(payload, "users"));
+
+    } else if (ngx_strncmp(ev->type.data, NGX_RTPROP_CONTROL_MOVED,
+                           ev->type.len)
+               == 0)
+    {
+        ngx_rtprop_hub_stands(hub, ch, &ev->channel, payload);
     }
 
     json_decref(payload);
@@ -147,4 +166,24 @@ ngx_rtprop_hub_expelled(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 
     ch->nsubs--;
     ngx_rtprop_hub_channel_release(hub, ch);
+}
+
+
+/* What this batch holds of the channel already goes out first. */
+
+static void
+ngx_rtprop_hub_stands(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    ngx_str_t *name, json_t *place)
+{
+    if (ch->first != -1) {
+        ch->since = ch->behind ? ngx_min(ch->since, ch->offset) : ch->offset;
+        ch->behind = 1;
+        return;
+    }
+
+    ngx_rtprop_hub_behind(hub, name,
+                 (uint64_t) json_integer_value(json_object_get(place,
+                                                               "epoch")),
+                 (uint64_t) json_integer_value(json_object_get(place,
+                                                               "offset")));
 }

@@ -359,18 +359,29 @@ ngx_rtprop_durable_gap_tell(ngx_rtprop_durable_gap_t *gap)
 }
 
 
-/* NGX_DECLINED: the engine fell back meanwhile. */
+/*
+ * A place is no event, so that nobody has heard of it yet.  NGX_DECLINED: the
+ * engine fell back meanwhile.
+ */
 
 static void
 ngx_rtprop_durable_gap_told(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_durable_gap_t *gap = op->data;
 
+    ngx_rtprop_event_t  *last;
+
     switch (op->rc) {
 
     case NGX_OK:
-        ngx_rtprop_durable_gap_next(gap,
-                        gap->read.events[gap->read.nevents - 1].offset);
+        last = &gap->read.events[gap->read.nevents - 1];
+
+        if (last->flags & NGX_RTPROP_EV_POSITION) {
+            ngx_rtprop_hub_moved(gap->d->hub, &gap->channel, last->epoch,
+                                 last->offset);
+        }
+
+        ngx_rtprop_durable_gap_next(gap, last->offset);
         return;
 
     case NGX_DECLINED:
