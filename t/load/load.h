@@ -109,8 +109,9 @@ typedef struct {
     uint64_t      sent;                /* all, the warm-up included */
     uint64_t      expected;            /* receipts that they must cause */
     uint64_t      received;            /* each message once at each receiver */
-    uint64_t      skipped;             /* numbers that did not come in turn */
-    uint64_t      again;               /* came twice, or after a later one */
+    uint64_t      refused;             /* messages */
+    uint64_t      skipped;             /* came, but after a later one */
+    uint64_t      again;               /* came twice */
     uint64_t      stray;               /* of a room that was not joined */
     uint64_t      frames;
     uint64_t      bytes;
@@ -118,6 +119,7 @@ typedef struct {
     uint64_t      measured_sent;
     uint64_t      late;                /* ns, the latest sending behind plan */
     char          why[256];            /* the first failure */
+    char          lost[128];           /* why the first was closed */
     uint64_t      hist[LOAD_HIST_SIZE];
     uint64_t      last[LOAD_HIST_SIZE];        /* to the last receiver */
 } load_proc_t;

@@ -136,7 +136,12 @@ load_client_fail(load_ctx_t *x, load_client_t *c, const char *why, ...)
         x->away[x->naway++] = c;
 
     } else if (c->state == LOAD_READY) {
-        x->st->closed++;
+
+        if (x->st->closed++ == 0) {
+            va_start(args, why);
+            vsnprintf(x->st->lost, sizeof(x->st->lost), why, args);
+            va_end(args);
+        }
 
     } else {
         x->st->failed++;
@@ -515,7 +520,7 @@ load_client_returned(load_ctx_t *x, load_client_t *c)
         return;
     }
 
-    for (number = c->next[c->i / x->o->rooms];
+    for (number = c->heard[c->i / x->o->rooms].next;
          number < c->sent && c->state == LOAD_READY;
          number++)
     {

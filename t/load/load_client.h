@@ -30,6 +30,14 @@ typedef struct load_inflate_s  load_inflate_t;
 typedef struct load_auction_s  load_auction_t;
 
 
+/* Which messages of a publisher have come: all before "next", with gaps. */
+
+typedef struct {
+    uint64_t               came;       /* bit k: of next - 1 - k, that it has */
+    uint32_t               next;       /* awaited number */
+} load_heard_t;
+
+
 typedef struct {
     int                    fd;
     unsigned               i;          /* among all clients */
@@ -45,7 +53,7 @@ typedef struct {
     uint64_t               offset;     /* with --resume: the place in */
     char                   epoch[17];  /* the room's channel */
     char                   channel[64];
-    uint32_t              *next;       /* awaited number of each publisher */
+    load_heard_t          *heard;      /* of each publisher of the room */
     struct load_bidder_s  *bidder;     /* or NULL */
 } load_client_t;
 

@@ -74,7 +74,7 @@ load_resolve(load_ctx_t *x)
 static load_ctx_t *
 load_ctx_create(const load_options_t *o, load_shared_t *sh, unsigned p)
 {
-    uint32_t            *next;
+    load_heard_t        *heard;
     unsigned             k;
     cpu_set_t            set;
     load_ctx_t          *x;
@@ -95,12 +95,13 @@ load_ctx_create(const load_options_t *o, load_shared_t *sh, unsigned p)
     x->clients = calloc(x->n, sizeof(load_client_t));
     x->hot = calloc(x->n, sizeof(load_client_t *));
     x->away = calloc(x->n, sizeof(load_client_t *));
-    next = calloc((size_t) x->n * o->per_room, sizeof(uint32_t));
+    heard = calloc((size_t) x->n * o->per_room, sizeof(load_heard_t));
     x->epoll = epoll_create1(EPOLL_CLOEXEC);
 
-    if (x->clients == NULL || x->hot == NULL || x->away == NULL || next == NULL
-        || x->epoll == -1 || load_resolve(x) != 0 || load_io_create(x) != 0
-        || load_inflate_create(x) != 0 || load_auction_create(x) != 0)
+    if (x->clients == NULL || x->hot == NULL || x->away == NULL
+        || heard == NULL || x->epoll == -1 || load_resolve(x) != 0
+        || load_io_create(x) != 0 || load_inflate_create(x) != 0
+        || load_auction_create(x) != 0)
     {
         return NULL;
     }
@@ -108,7 +109,7 @@ load_ctx_create(const load_options_t *o, load_shared_t *sh, unsigned p)
     for (k = 0; k < x->n; k++) {
         x->clients[k].fd = -1;
         x->clients[k].i = p + k * o->procs;
-        x->clients[k].next = next + (size_t) k * o->per_room;
+        x->clients[k].heard = heard + (size_t) k * o->per_room;
         x->npublishers += x->clients[k].i < o->publishers;
     }
 

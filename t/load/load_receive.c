@@ -15,6 +15,13 @@
 #include "load_inflate.h"
 
 
+typedef enum {
+    LOAD_NEXT,
+    LOAD_LATE,                         /* after a later one */
+    LOAD_AGAIN
+} load_turn_t;
+
+
 static void load_client_control(load_ctx_t *x, load_client_t *c,
     unsigned opcode, const char *payload, size_t len);
 static void load_client_text(load_ctx_t *x, load_client_t *c,
@@ -175,21 +182,57 @@ load_client_refused(load_ctx_t *x, const char *payload, size_t len)
 {
     static const char  error[] = "{\"type\":\"error\"";
 
-    if (x->st->why[0] == '\0' && !x->o->resume && len >= sizeof(error) - 1
-        && memcmp(payload, error, sizeof(error) - 1) == 0)
+    if (x->o->resume || x->auction || len < sizeof(error) - 1
+        || memcmp(payload, error, sizeof(error) - 1) != 0)
     {
+        return;
+    }
+
+    x->st->refused++;
+
+    if (x->st->why[0] == '\0') {
         snprintf(x->st->why, sizeof(x->st->why), "refused: %.*s", (int) len,
                  payload);
     }
 }
 
 
+/*
+ * One that did not come before a later one is late; whether it does come, or is
+ * missing, is not known until then.  Who is 64 numbers late comes again.
+ */
+
+static load_turn_t
+load_client_turn(load_heard_t *heard, uint32_t number)
+{
+    uint32_t  n;
+
+    if (number >= heard->next) {
+        n = number - heard->next + 1;
+        heard->came = (n < 64 ? heard->came << n : 0) | 1;
+        heard->next = number + 1;
+        return LOAD_NEXT;
+    }
+
+    n = heard->next - 1 - number;
+
+    if (n >= 64 || (heard->came >> n & 1)) {
+        return LOAD_AGAIN;
+    }
+
+    heard->came |= (uint64_t) 1 << n;
+
+    return LOAD_LATE;
+}
+
+
 static void
 load_client_mark(load_ctx_t *x, load_client_t *c, const char *s, uint64_t now)
 {
-    uint32_t   publisher, number, *next;
-    uint64_t   ns;
-    unsigned   rooms;
+    uint32_t     publisher, number;
+    uint64_t     ns;
+    unsigned     rooms;
+    load_turn_t  turn;
 
     rooms = x->o->rooms;
 
@@ -206,15 +249,14 @@ load_client_mark(load_ctx_t *x, load_client_t *c, const char *s, uint64_t now)
         return;
     }
 
-    next = &c->next[publisher / rooms];
+    turn = load_client_turn(&c->heard[publisher / rooms], number);
 
-    if (number < *next) {
+    if (turn == LOAD_AGAIN) {
         x->st->again++;
         return;
     }
 
-    x->st->skipped += number - *next;
-    *next = number + 1;
+    x->st->skipped += turn == LOAD_LATE;
     x->st->received++;
 
     if (x->phase == LOAD_MEASURE) {

@@ -154,6 +154,7 @@ load_json(const load_options_t *o, const load_result_t *r,
     putchar('{');
     load_json_text("label", o->label);
     load_json_text("why", s->why);
+    load_json_text("lost_why", s->lost);
 
     printf("\"clients\":%u,\"rooms\":%u,\"publishers\":%u,\"processes\":%u,"
            "\"window\":%u,\"rate\":%g,",
@@ -163,9 +164,9 @@ load_json(const load_options_t *o, const load_result_t *r,
            s->ready, s->failed, s->closed, r->connect_time);
 
     printf("\"sent\":%lu,\"expected\":%lu,\"received\":%lu,\"missing\":%lu,"
-           "\"skipped\":%lu,\"again\":%lu,\"stray\":%lu,",
-           s->sent, s->expected, s->received, f->missing, s->skipped,
-           s->again, s->stray);
+           "\"refused\":%lu,\"skipped\":%lu,\"again\":%lu,\"stray\":%lu,",
+           s->sent, s->expected, s->received, f->missing, s->refused,
+           s->skipped, s->again, s->stray);
 
     printf("\"back\":%lu,\"bytes\":%lu,\"seconds\":%.3f,", s->back, s->bytes,
            r->time);
@@ -218,11 +219,15 @@ load_table(const load_options_t *o, const load_result_t *r,
         printf("  first fault  %s\n", s->why);
     }
 
+    if (s->lost[0]) {
+        printf("  first loss   %s\n", s->lost);
+    }
+
     if (o->mode != LOAD_IDLE) {
-        printf("  messages     %lu sent, %lu of %lu received; %lu missing, "
-               "%lu out of turn, %lu again, %lu astray\n",
-               s->sent, s->received, s->expected, f->missing, s->skipped,
-               s->again, s->stray);
+        printf("  messages     %lu sent, %lu refused, %lu of %lu received; "
+               "%lu missing, %lu out of turn, %lu again, %lu astray\n",
+               s->sent, s->refused, s->received, s->expected, f->missing,
+               s->skipped, s->again, s->stray);
         printf("  rate         %.0f messages/s, %.0f deliveries/s\n",
                load_per(s->measured_sent, r->time),
                load_per(s->measured, r->time));

@@ -83,6 +83,7 @@ load_sum(const load_options_t *o, load_shared_t *sh, load_proc_t *sum)
         sum->sent += p->sent;
         sum->expected += p->expected;
         sum->received += p->received;
+        sum->refused += p->refused;
         sum->skipped += p->skipped;
         sum->again += p->again;
         sum->stray += p->stray;
@@ -99,6 +100,10 @@ load_sum(const load_options_t *o, load_shared_t *sh, load_proc_t *sum)
 
         if (sum->why[0] == '\0') {
             memcpy(sum->why, p->why, sizeof(sum->why) - 1);
+        }
+
+        if (sum->lost[0] == '\0') {
+            memcpy(sum->lost, p->lost, sizeof(sum->lost) - 1);
         }
     }
 }
