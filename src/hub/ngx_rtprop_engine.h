@@ -178,8 +178,8 @@ typedef struct {
  * presence_lost() in one of the other workers.
  *
  * later, with presence_add: an engine that is away takes the session in when it
- * is back, without max, and nobody is told then; NGX_OK, and unknown is set:
- * the counts are not.
+ * is back, without max, and calls presence_came() then, a little later; NGX_OK,
+ * and unknown is set: the counts are not.
  */
 typedef struct {
     ngx_rtprop_op_t            op;
@@ -375,6 +375,13 @@ typedef struct {
      */
     uint64_t  (*id_time)(ngx_rtprop_hub_t *hub);
     void      (*numbered)(ngx_rtprop_hub_t *hub, ngx_rtprop_number_t *number);
+
+    /*
+     * A user came into the set by a session of this worker while the engine was
+     * away; users: how many there are.  NULL: no matter.
+     */
+    void      (*presence_came)(ngx_rtprop_hub_t *hub, ngx_str_t *set,
+                  ngx_str_t *user, ngx_str_t *info, ngx_uint_t users);
 } ngx_rtprop_engine_handler_t;
 
 

@@ -25,6 +25,9 @@ static void ngx_rtprop_hub_withdraw(ngx_rtprop_worker_t *worker,
 static void ngx_rtprop_hub_withdrawn(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_opened(ngx_rtprop_session_t *s);
 static void ngx_rtprop_hub_closed(ngx_rtprop_session_t *s);
+static void ngx_rtprop_hub_opened_tell(ngx_rtprop_session_t *s);
+static void ngx_rtprop_hub_presence_came(ngx_rtprop_hub_t *hub, ngx_str_t *set,
+    ngx_str_t *user, ngx_str_t *info, ngx_uint_t users);
 static void ngx_rtprop_hub_presence_lost(ngx_rtprop_hub_t *hub, ngx_str_t *set,
     ngx_str_t *user, ngx_str_t *info, ngx_uint_t users);
 static void ngx_rtprop_hub_offline(ngx_rtprop_hub_t *hub, ngx_str_t *user,
@@ -42,7 +45,8 @@ static ngx_rtprop_engine_handler_t  ngx_rtprop_hub_handler = {
     ngx_rtprop_hub_job,
     ngx_rtprop_hub_behind,
     ngx_rtprop_hub_id_time,
-    ngx_rtprop_hub_id_numbered
+    ngx_rtprop_hub_id_numbered,
+    ngx_rtprop_hub_presence_came
 };
 
 
@@ -333,13 +337,16 @@ ngx_rtprop_hub_withdrawn(ngx_rtprop_op_t *op)
 static void
 ngx_rtprop_hub_opened(ngx_rtprop_session_t *s)
 {
+    ngx_rtprop_hub_user_join(s->worker->hub, s);
+    ngx_rtprop_hub_opened_tell(s);
+}
+
+
+static void
+ngx_rtprop_hub_opened_tell(ngx_rtprop_session_t *s)
+{
     ngx_uint_t               i;
-    ngx_rtprop_hub_t        *hub;
     ngx_rtprop_observer_t  **observer;
-
-    hub = s->worker->hub;
-
-    ngx_rtprop_hub_user_join(hub, s);
 
     observer = s->worker->conf->observers.elts;
 
@@ -396,6 +403,36 @@ ngx_rtprop_hub_closed(ngx_rtprop_session_t *s)
 
 
 /* ---------------------------------------------- what the engine tells of */
+
+static void
+ngx_rtprop_hub_presence_came(ngx_rtprop_hub_t *hub, ngx_str_t *set,
+    ngx_str_t *user, ngx_str_t *info, ngx_uint_t users)
+{
+    ngx_str_t              id;
+    ngx_rtprop_kind_t     *kind;
+    ngx_rtprop_session_t  *s;
+
+    if (set->len == sizeof(NGX_RTPROP_USERS) - 1
+        && ngx_memcmp(set->data, NGX_RTPROP_USERS, set->len) == 0)
+    {
+        s = ngx_rtprop_hub_user_here(hub, user);
+
+        if (s) {
+            s->first = 1;
+            ngx_rtprop_hub_opened_tell(s);
+        }
+
+        return;
+    }
+
+    kind = ngx_rtprop_hub_kind(hub->worker->conf, set);
+
+    if (kind && kind->came) {
+        ngx_rtprop_hub_channel_id(set, &id);
+        kind->came(hub, &id, user, info, users, kind->data);
+    }
+}
+
 
 static void
 ngx_rtprop_hub_presence_lost(ngx_rtprop_hub_t *hub, ngx_str_t *set,

@@ -124,6 +124,10 @@ struct ngx_rtprop_kind_s {
     void  (*lost)(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
               ngx_str_t *info, ngx_uint_t users, void *data);
 
+    /* The opposite: he came while the engine was away. */
+    void  (*came)(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
+              ngx_str_t *info, ngx_uint_t users, void *data);
+
     /*
      * Events of one channel with NGX_RTPROP_EV_RECEIPT, in their order, were
      * handed, live, to a connection without backlog of a user other than those
@@ -161,6 +165,7 @@ typedef struct {
     /* last one gone; info as in ngx_rtprop_admit_t */
     void  (*offline)(ngx_rtprop_hub_t *hub, ngx_str_t *user, ngx_str_t *info,
               void *data);
+    /* called again, as online() is, when the engine was away at that time */
     void  (*opened)(ngx_rtprop_session_t *s, void *data);
     void  (*closed)(ngx_rtprop_session_t *s, void *data);
     /* the user let somebody wait so long for an answer, ms */

@@ -88,6 +88,10 @@ void ngx_rtprop_hub_jobs_exit(ngx_rtprop_hub_t *hub);
 
 ngx_int_t ngx_rtprop_hub_users_init(ngx_rtprop_hub_t *hub);
 
+/* One of the user's sessions here that is open, or NULL. */
+ngx_rtprop_session_t *ngx_rtprop_hub_user_here(ngx_rtprop_hub_t *hub,
+    ngx_str_t *id);
+
 /*
  * Finds the place of a session that opens in "user:{id}", then lets its
  * protocol send the first frames.

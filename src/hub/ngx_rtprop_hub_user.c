@@ -152,6 +152,23 @@ ngx_rtprop_hub_user_remove(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s)
 }
 
 
+ngx_rtprop_session_t *
+ngx_rtprop_hub_user_here(ngx_rtprop_hub_t *hub, ngx_str_t *id)
+{
+    ngx_rtprop_session_t  *s;
+
+    for (s = *ngx_rtprop_hub_user_bucket(hub, id); s; s = s->own.next) {
+        if (ngx_rtprop_hub_is_user(id, s)
+            && s->state == NGX_RTPROP_SESSION_OPEN)
+        {
+            return s;
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_uint_t
 ngx_rtprop_hub_user_sessions(ngx_rtprop_hub_t *hub, ngx_str_t *id)
 {

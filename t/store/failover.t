@@ -216,6 +216,9 @@ is(api(POST => '/api/publish', { channel => 'user:ann', type => 'news',
     payload => {} }, 'Idempotency-Key' => 'k1')->{status}, 503,
    'nobody says that a request was not made before');
 
+my $lea = client(nginx => $nginx[1], user => 'lea', role => 'agent',
+                 claims => { property_ids => ['p9'] });
+
 my @eve = map { client(nginx => $nginx[1], user => 'eve') } 1 .. 5;
 is(client(nginx => $nginx[1], user => 'eve', welcome => 0)->status, 429,
    'a user has so many connections and no more');
@@ -258,6 +261,15 @@ ok($nginx[0]->wait_until(sub {
     my $viewers = api(GET => '/api/properties/p9/viewers')->{json};
     return ($viewers->{count} // 0) == 2;
 }), 'who came meanwhile is counted');
+is(($ann->wait_for('property:viewer_count', sub {
+    $_[0]{payload}{property_id} eq 'p9' && $_[0]{payload}{count} == 2
+}, 10) // {})->{type}, 'property:viewer_count', 'which the others hear');
+ok($ann->wait_for('chat:user_joined', sub {
+    $_[0]{payload}{user_id} eq 'dan'
+}, 10), 'so that he is in the conversation');
+ok($ann->wait_for('auction:bidder_joined', undef, 10), 'and in the auction');
+is($ann->wait_for('presence:agent_status', undef, 10)->{payload}{status},
+   'online', 'and of an agent');
 is(api(GET => '/api/users/dan/connections')->{json}{count}, 1, 'once');
 is(api(GET => '/api/users/eve/connections')->{json}{count}, 5,
    'but for those who were sent away');

@@ -195,6 +195,7 @@ ngx_rtprop_er_up(void *data)
 
     er->up = 1;
     er->away = 0;
+    er->since = ngx_current_msec;
 
     ngx_rtprop_er_lives(er);
     ngx_rtprop_er_places(er, 1);

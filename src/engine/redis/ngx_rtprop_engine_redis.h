@@ -112,6 +112,8 @@ struct ngx_rtprop_er_s {
     ngx_queue_t                    unsaid;  /* of them: Redis must be told */
     ngx_queue_t                    said;
     ngx_uint_t                     telling; /* commands under way for them */
+    ngx_uint_t                     ncame;   /* whom nobody has heard of yet */
+    ngx_msec_t                     since;   /* it is up */
 
     ngx_str_t                      reaping; /* name of a dead worker, or none */
     u_char                         reaping_text[NGX_RTPROP_ER_ID_MAX];
@@ -292,10 +294,56 @@ void ngx_rtprop_er_read_waiting(ngx_rtprop_er_t *er,
 
 /* ------------------------------------ ngx_rtprop_engine_redis_presence.c */
 
+typedef enum {
+    NGX_RTPROP_ER_IN = 0,          /* Redis has it */
+    NGX_RTPROP_ER_COMING,          /* came while Redis was away */
+    NGX_RTPROP_ER_CAME,            /* Redis has it, others have not heard */
+    NGX_RTPROP_ER_LEAVING,         /* is being told that it leaves */
+    NGX_RTPROP_ER_OUT              /* must be told */
+} ngx_rtprop_er_member_e;
+
+
+/*
+ * A session in a set; name is set, user, session, as the worker's list of them
+ * in Redis has it: lengths of two octets ahead of set and user.
+ */
+
+typedef struct {
+    ngx_str_node_t                 node;
+    ngx_queue_t                    queue;   /* er->unsaid or er->said */
+    uint32_t                       users;   /* in the set, when it came */
+    uint16_t                       set;     /* octets */
+    uint16_t                       user;
+    uint16_t                       info;
+    uint8_t                        state;   /* ngx_rtprop_er_member_e */
+    u_char                         name[1]; /* and the info */
+} ngx_rtprop_er_member_t;
+
+
 void ngx_rtprop_er_members_init(ngx_rtprop_er_t *er);
 
 /* This worker has a new name, or Redis is back: tells it its members. */
 void ngx_rtprop_er_members_again(ngx_rtprop_er_t *er, ngx_uint_t all);
+
+
+/* ------------------------------------- ngx_rtprop_engine_redis_members.c */
+
+/*
+ * Redis has a session that came while it was away.  If its user came with it
+ * the others hear so when they have had time to come back, too.
+ */
+void ngx_rtprop_er_member_came(ngx_rtprop_er_t *er, ngx_rtprop_er_member_t *m,
+    redisReply *reply);
+
+/* Those who came, if it is time. */
+void ngx_rtprop_er_members_came(ngx_rtprop_er_t *er);
+
+/*
+ * The last session of a user, taken out so late that nobody was told: that is
+ * how a dead worker's are announced, too.
+ */
+void ngx_rtprop_er_member_lost(ngx_rtprop_er_t *er, ngx_str_t *name,
+    redisReply *reply);
 
 
 /* ---------------------------------------- ngx_rtprop_engine_redis_tick.c */

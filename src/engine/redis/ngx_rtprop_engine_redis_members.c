@@ -1,8 +1,12 @@
 /*
- * Who is in a presence set.
+ * Who is in a presence set; who came into one, or went, while Redis was away.
  */
 
 #include "engine/redis/ngx_rtprop_engine_redis.h"
+
+
+#define NGX_RTPROP_ER_BACK     2000        /* ms; others are back, too */
+#define NGX_RTPROP_ER_TOLD     256         /* members of one tick */
 
 
 static void ngx_rtprop_er_members_done(ngx_rtprop_er_call_t *call);
@@ -101,4 +105,93 @@ ngx_rtprop_er_members_done(ngx_rtprop_er_call_t *call)
 
     op->op.rc = reply ? ngx_rtprop_er_members_read(reply, op) : call->cmd.rc;
     op->op.done(&op->op);
+}
+
+
+/* ------------------------------------------------------ told afterwards */
+
+/* A reply that was lost may have told that the user came: he has no other. */
+
+void
+ngx_rtprop_er_member_came(ngx_rtprop_er_t *er, ngx_rtprop_er_member_t *m,
+    redisReply *reply)
+{
+    m->state = NGX_RTPROP_ER_IN;
+
+    if (ngx_rtprop_er_get_number(reply, 3) == 1
+        || ngx_rtprop_er_get_number(reply, 1) == 1)
+    {
+        m->state = NGX_RTPROP_ER_CAME;
+        m->users = ngx_rtprop_er_get_number(reply, 2);
+        er->ncame++;
+    }
+}
+
+
+/* ncame may be too high, by those who left since. */
+
+void
+ngx_rtprop_er_members_came(ngx_rtprop_er_t *er)
+{
+    ngx_str_t                set, user, info;
+    ngx_uint_t               n;
+    ngx_queue_t             *q;
+    ngx_rtprop_er_member_t  *m;
+
+    if (er->ncame == 0 || !er->up
+        || ngx_current_msec - er->since < NGX_RTPROP_ER_BACK)
+    {
+        return;
+    }
+
+    n = 0;
+
+    for (q = ngx_queue_head(&er->said);
+         q != ngx_queue_sentinel(&er->said);
+         q = ngx_queue_next(q))
+    {
+        m = ngx_queue_data(q, ngx_rtprop_er_member_t, queue);
+
+        if (m->state != NGX_RTPROP_ER_CAME) {
+            continue;
+        }
+
+        if (n++ == NGX_RTPROP_ER_TOLD) {
+            return;
+        }
+
+        m->state = NGX_RTPROP_ER_IN;
+
+        set.len = m->set;
+        set.data = m->name + 2;
+        user.len = m->user;
+        user.data = m->name + 4 + m->set;
+        info.len = m->info;
+        info.data = m->name + m->node.str.len;
+
+        if (er->handler->presence_came) {
+            er->handler->presence_came(er->hub, &set, &user, &info, m->users);
+        }
+    }
+
+    er->ncame = 0;
+}
+
+
+void
+ngx_rtprop_er_member_lost(ngx_rtprop_er_t *er, ngx_str_t *name,
+    redisReply *reply)
+{
+    size_t     len;
+    ngx_str_t  set, user, info;
+
+    len = name->data[0] << 8 | name->data[1];
+    set.len = len;
+    set.data = name->data + 2;
+    user.len = name->len - 4 - len - NGX_RTPROP_SESSION_ID;
+    user.data = name->data + 4 + len;
+    ngx_rtprop_er_get_text(reply, 4, &info);
+
+    er->handler->presence_lost(er->hub, &set, &user, &info,
+                               ngx_rtprop_er_get_number(reply, 2));
 }

@@ -11,29 +11,6 @@
 #define NGX_RTPROP_ER_TELLING   64         /* commands under way */
 
 
-typedef enum {
-    NGX_RTPROP_ER_IN = 0,          /* Redis has it */
-    NGX_RTPROP_ER_LEAVING,         /* is being told that it leaves */
-    NGX_RTPROP_ER_OUT              /* must be told */
-} ngx_rtprop_er_member_e;
-
-
-/*
- * A session in a set; name is set, user, session, as the worker's list of them
- * in Redis has it: lengths of two octets ahead of set and user.
- */
-
-typedef struct {
-    ngx_str_node_t              node;
-    ngx_queue_t                 queue;     /* er->unsaid or er->said */
-    uint16_t                    set;       /* octets */
-    uint16_t                    user;
-    uint16_t                    info;
-    uint8_t                     state;     /* ngx_rtprop_er_member_e */
-    u_char                      name[1];   /* and the info */
-} ngx_rtprop_er_member_t;
-
-
 static ngx_rtprop_er_member_t *ngx_rtprop_er_member(ngx_rtprop_er_t *er,
     ngx_str_t *name);
 static void ngx_rtprop_er_member_put(ngx_rtprop_er_t *er, ngx_str_t *name,
@@ -157,7 +134,7 @@ ngx_rtprop_er_member_later(ngx_rtprop_er_t *er, ngx_str_t *name,
 {
     ngx_rtprop_er_member_t  *m;
 
-    ngx_rtprop_er_member_put(er, name, op, NGX_RTPROP_ER_IN);
+    ngx_rtprop_er_member_put(er, name, op, NGX_RTPROP_ER_COMING);
 
     m = ngx_rtprop_er_member(er, name);
 
@@ -192,7 +169,7 @@ ngx_rtprop_er_member_renew(ngx_rtprop_er_t *er, ngx_uint_t generation,
 
     m = ngx_rtprop_er_member(er, name);
 
-    if (m && m->state == NGX_RTPROP_ER_IN) {
+    if (m && m->state <= NGX_RTPROP_ER_CAME) {
         ngx_queue_remove(&m->queue);
         ngx_queue_insert_tail(&er->unsaid, &m->queue);
 
@@ -494,7 +471,7 @@ ngx_rtprop_er_member_say(ngx_rtprop_er_t *er, ngx_rtprop_er_member_t *m)
     ngx_uint_t             in;
     ngx_rtprop_er_call_t  *call;
 
-    in = (m->state == NGX_RTPROP_ER_IN);
+    in = (m->state <= NGX_RTPROP_ER_CAME);
 
     call = ngx_rtprop_er_call(er, in ? NGX_RTPROP_ER_ADD
                                      : NGX_RTPROP_ER_REMOVE, 8,
@@ -540,17 +517,11 @@ ngx_rtprop_er_member_say(ngx_rtprop_er_t *er, ngx_rtprop_er_member_t *m)
 }
 
 
-/*
- * The last session of a user, taken out so late that nobody was told: that is
- * how a dead worker's are announced, too.
- */
-
 static void
 ngx_rtprop_er_member_said(ngx_rtprop_er_call_t *call)
 {
-    size_t                   len;
     redisReply              *reply;
-    ngx_str_t                name, set, user, info;
+    ngx_str_t                name;
     ngx_rtprop_er_t         *er;
     ngx_rtprop_er_member_t  *m;
 
@@ -572,6 +543,11 @@ ngx_rtprop_er_member_said(ngx_rtprop_er_call_t *call)
     }
 
     if (call->number) {
+
+        if (m && m->state == NGX_RTPROP_ER_COMING) {
+            ngx_rtprop_er_member_came(er, m, reply);
+        }
+
         ngx_rtprop_er_member_renew(er, call->number, &name);
 
     } else {
@@ -582,15 +558,7 @@ ngx_rtprop_er_member_said(ngx_rtprop_er_call_t *call)
         }
 
         if (ngx_rtprop_er_get_number(reply, 3) == 1) {
-            len = name.data[0] << 8 | name.data[1];
-            set.len = len;
-            set.data = name.data + 2;
-            user.len = name.len - 4 - len - NGX_RTPROP_SESSION_ID;
-            user.data = name.data + 4 + len;
-            ngx_rtprop_er_get_text(reply, 4, &info);
-
-            er->handler->presence_lost(er->hub, &set, &user, &info,
-                                       ngx_rtprop_er_get_number(reply, 2));
+            ngx_rtprop_er_member_lost(er, &name, reply);
         }
     }
 

@@ -127,6 +127,7 @@ ngx_rtprop_er_tick(ngx_event_t *ev)
         ngx_rtprop_er_schedule_due(&er->due);
         ngx_rtprop_er_places(er, 0);
         ngx_rtprop_er_members_again(er, 0);
+        ngx_rtprop_er_members_came(er);
     }
 
     ngx_add_timer(ev, NGX_RTPROP_ER_PERIOD);

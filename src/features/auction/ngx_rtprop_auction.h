@@ -234,6 +234,8 @@ void ngx_rtprop_auction_left(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
     ngx_str_t *id, void *data);
 void ngx_rtprop_auction_lost(ngx_rtprop_hub_t *hub, ngx_str_t *id,
     ngx_str_t *user, ngx_str_t *info, ngx_uint_t users, void *data);
+void ngx_rtprop_auction_came(ngx_rtprop_hub_t *hub, ngx_str_t *id,
+    ngx_str_t *user, ngx_str_t *info, ngx_uint_t users, void *data);
 
 /*
  * Carries out an order and ends cmd: with the resource, or for a broadcast with

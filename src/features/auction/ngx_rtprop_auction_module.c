@@ -225,6 +225,7 @@ ngx_rtprop_auction_preconfiguration(ngx_conf_t *cf)
     kind.resume = ngx_rtprop_auction_resume;
     kind.left = ngx_rtprop_auction_left;
     kind.lost = ngx_rtprop_auction_lost;
+    kind.came = ngx_rtprop_auction_came;
 
     ngx_str_set(&job.prefix, NGX_RTPROP_AUCTION_PREFIX);
     job.data = NULL;

@@ -79,6 +79,19 @@ ngx_rtprop_auction_lost(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
 
 
 void
+ngx_rtprop_auction_came(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
+    ngx_str_t *info, ngx_uint_t users, void *data)
+{
+    ngx_int_t  number;
+
+    number = ngx_atoi(info->data, info->len);
+
+    ngx_rtprop_auction_tell_people(hub, "auction:bidder_joined", id, user,
+                                   number > 0 ? number : 0, users);
+}
+
+
+void
 ngx_rtprop_auction_go(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
     u_char *session)
 {

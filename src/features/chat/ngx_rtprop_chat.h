@@ -73,6 +73,8 @@ void ngx_rtprop_chat_left(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
     ngx_str_t *id, void *data);
 void ngx_rtprop_chat_lost(ngx_rtprop_hub_t *hub, ngx_str_t *id,
     ngx_str_t *user, ngx_str_t *info, ngx_uint_t users, void *data);
+void ngx_rtprop_chat_came(ngx_rtprop_hub_t *hub, ngx_str_t *id,
+    ngx_str_t *user, ngx_str_t *info, ngx_uint_t users, void *data);
 void ngx_rtprop_chat_delivered(ngx_rtprop_hub_t *hub,
     ngx_rtprop_event_t **events, ngx_uint_t n, ngx_rtprop_session_t *s,
     void *data);

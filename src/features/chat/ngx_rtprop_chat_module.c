@@ -233,6 +233,7 @@ ngx_rtprop_chat_preconfiguration(ngx_conf_t *cf)
     kind.resume = ngx_rtprop_chat_resume;
     kind.left = ngx_rtprop_chat_left;
     kind.lost = ngx_rtprop_chat_lost;
+    kind.came = ngx_rtprop_chat_came;
     kind.delivered = ngx_rtprop_chat_delivered;
 
     ngx_memzero(&observer, sizeof(ngx_rtprop_observer_t));

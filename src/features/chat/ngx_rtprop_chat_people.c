@@ -103,6 +103,18 @@ ngx_rtprop_chat_lost(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
 }
 
 
+void
+ngx_rtprop_chat_came(ngx_rtprop_hub_t *hub, ngx_str_t *id, ngx_str_t *user,
+    ngx_str_t *info, ngx_uint_t users, void *data)
+{
+    rtprop_str_t  name;
+
+    name = ngx_rtprop_chat_pure(info->len ? info : user);
+
+    ngx_rtprop_chat_tell(hub, "chat:user_joined", id, user, &name);
+}
+
+
 static void
 ngx_rtprop_chat_go_session(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
     ngx_str_t *id)

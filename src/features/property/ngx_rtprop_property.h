@@ -59,6 +59,7 @@ void ngx_rtprop_property_http_price(ngx_rtprop_cmd_t *cmd);
 void ngx_rtprop_property_resume(ngx_rtprop_resume_t *resume);
 void ngx_rtprop_property_left(ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub,
     ngx_str_t *id, void *data);
+/* who came is counted as who was lost is */
 void ngx_rtprop_property_lost(ngx_rtprop_hub_t *hub, ngx_str_t *id,
     ngx_str_t *user, ngx_str_t *info, ngx_uint_t users, void *data);
 

@@ -197,6 +197,7 @@ ngx_rtprop_property_preconfiguration(ngx_conf_t *cf)
     kind.resume = ngx_rtprop_property_resume;
     kind.left = ngx_rtprop_property_left;
     kind.lost = ngx_rtprop_property_lost;
+    kind.came = ngx_rtprop_property_lost;
 
     ngx_memzero(&job, sizeof(ngx_rtprop_job_t));
     ngx_str_set(&job.prefix, NGX_RTPROP_PROPERTY_VIEWERS);

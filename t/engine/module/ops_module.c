@@ -23,7 +23,7 @@ static void ops_job(ngx_rtprop_hub_t *hub, ngx_str_t *key, ngx_str_t *payload,
 
 static ngx_rtprop_engine_handler_t  ops_engine_handler = {
     ops_deliver, ops_lost, ops_presence_lost, ops_job, NULL, NULL,
-    NULL
+    NULL, NULL
 };
 
 
