@@ -267,7 +267,9 @@ is(($ann->wait_for('property:viewer_count', sub {
 ok($ann->wait_for('chat:user_joined', sub {
     $_[0]{payload}{user_id} eq 'dan'
 }, 10), 'so that he is in the conversation');
-ok($ann->wait_for('auction:bidder_joined', undef, 10), 'and in the auction');
+ok($ann->wait_for('auction:bidder_joined', sub {
+    $_[0]{payload}{auction_id} eq 'a2'
+}, 10), 'and in the auction');
 is($ann->wait_for('presence:agent_status', undef, 10)->{payload}{status},
    'online', 'and of an agent');
 is(api(GET => '/api/users/dan/connections')->{json}{count}, 1, 'once');
