@@ -5,6 +5,7 @@ package RTProp::Durable;
 # that RTProp::Durable->serve has prepared, which many processes share.
 #
 #   RTProp::Durable->directives         # of a new database, empty when unset
+#   RTProp::Durable->directives($name)  # of the one that has this name here
 #   RTProp::Durable->serve              # a RTProp::Postgres to be shared
 #   $pg->conninfo of it                 # for RTPROP_TEST_STORE
 
@@ -15,7 +16,7 @@ use RTProp::Postgres;
 
 use constant TEMPLATE => 'rtprop_template';
 
-my ($own, $count);
+my ($own, $count, %named);
 
 
 sub serve {
@@ -31,8 +32,10 @@ sub serve {
 
 
 sub directives {
-    my ($class) = @_;
+    my ($class, $known) = @_;
     my $conninfo = $ENV{RTPROP_TEST_STORE} or return '';
+
+    return $named{$known} if defined $known && $named{$known};
 
     if ($conninfo eq '1') {
         $own ||= $class->serve;
@@ -47,7 +50,10 @@ sub directives {
 
     $conninfo =~ s/\bdbname=\S+/dbname=$name/;
 
-    return qq{rtprop_postgres "$conninfo";};
+    my $directive = qq{rtprop_postgres "$conninfo";};
+    $named{$known} = $directive if defined $known;
+
+    return $directive;
 }
 
 

@@ -15,9 +15,11 @@ package RTProp::Nginx;
 # worker; workers is 0 then); tls (true: a second port with a self-signed
 # certificate); reuseport (true: the kernel spreads connections over the
 # workers); allow (patterns of error lines that are expected); redis (an
-# RTProp::Redis that was started: the engine is on it).  RTPROP_MODULE and
-# RTPROP_NGINX replace the module and the binary; with RTPROP_TEST_ENGINE=redis
-# each nginx has a Redis of its own.
+# RTProp::Redis that was started: the engine is on it); store (text of the http
+# level: empty, or the directive of a database).  RTPROP_MODULE and RTPROP_NGINX
+# replace the module and the binary; with RTPROP_TEST_ENGINE=redis each nginx
+# has a Redis of its own, with RTPROP_TEST_STORE a database (those on one Redis
+# a common one).
 
 use strict;
 use warnings;
@@ -81,10 +83,14 @@ sub new {
     make_path("$self->{prefix}/logs");
 
     if ($ENV{RTPROP_TEST_STORE} && !defined $self->{full}
-        && $self->{http} !~ /rtprop_postgres/)
+        && $self->{http} !~ /rtprop_postgres/ && !defined $self->{store})
     {
+        # instances on one Redis have one database, too
+        my ($shared) = $self->{redis} ? $self->{redis}->dir
+                     : $self->{http} =~ /rtprop_redis\s+([^;]+)/;
+
         require RTProp::Durable;
-        $self->{store} = RTProp::Durable->directives;
+        $self->{store} = RTProp::Durable->directives($shared);
     }
 
     $self->{port} = free_port();
