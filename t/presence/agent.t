@@ -120,8 +120,9 @@ say($ann, 'is it still free?');
 say($ann, 'hello?');
 say($a1, 'it is');
 ok($nginx->wait_until(sub {
-    (check($ann, 'a1')->{typical_reply_minutes} // 0) == 1;
-}), 'then up to a minute');
+    defined api(GET => '/api/agents/a1')->{json}{typical_reply_minutes};
+}), 'then it is known');
+is(check($ann, 'a1')->{typical_reply_minutes}, 1, 'up to a minute');
 ok($viewers[0]->no_event('presence:agent_status'), 'which is no news');
 
 

@@ -205,7 +205,8 @@ test_replies(void)
 
     is_int(rtprop_presence_reply_minutes(doc), -1, "at first nothing is known");
     rtprop_presence_replied(doc, 0);
-    is_int(rtprop_presence_reply_minutes(doc), 0, "an answer at once");
+    is_int(rtprop_presence_reply_minutes(doc), 1,
+           "an answer at once is within a minute, too");
     rtprop_presence_replied(doc, 3 * MINUTE);
     is_int(rtprop_presence_reply_minutes(doc), 2,
            "between two the middle, rounded up");

@@ -361,7 +361,7 @@ rtprop_presence_reply_minutes(const json_t *doc)
 
     median = n % 2 ? times[n / 2] : (times[n / 2 - 1] + times[n / 2]) / 2;
 
-    return (median + 59999) / 60000;
+    return median > 60000 ? (median + 59999) / 60000 : 1;
 }
 
 

@@ -95,7 +95,10 @@ json_t *rtprop_presence_property_ids(const json_t *doc);
  */
 int rtprop_presence_replied(json_t *doc, int64_t waited);
 
-/* The median of those, in minutes, rounded up; -1 when nothing is known. */
+/*
+ * The median of those, in minutes, rounded up and at least 1 (an answer at once
+ * is one within a minute); -1 when nothing is known.
+ */
 int64_t rtprop_presence_reply_minutes(const json_t *doc);
 
 /*
