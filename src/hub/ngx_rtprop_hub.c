@@ -132,6 +132,11 @@ ngx_rtprop_hub_init_worker(ngx_rtprop_worker_t *worker)
     hub->retry.log = worker->log;
     hub->retry.cancelable = 1;
 
+    hub->anew.handler = ngx_rtprop_hub_anew;
+    hub->anew.data = hub;
+    hub->anew.log = worker->log;
+    hub->anew.cancelable = 1;
+
     if (ngx_array_init(&hub->dead, worker->pool, 64, sizeof(ngx_pool_t *))
         != NGX_OK
         || ngx_rtprop_hub_jobs_init(hub) != NGX_OK

@@ -44,6 +44,10 @@ struct ngx_rtprop_hub_s {
     ngx_array_t                 dead;       /* ngx_pool_t *, till turn's end */
     ngx_event_t                 sweep;
     ngx_event_t                 retry;      /* of re-reads that failed */
+    ngx_event_t                 anew;       /* see ngx_rtprop_hub_anew.c */
+    ngx_uint_t                  anew_bucket;
+    ngx_uint_t                  anew_size;  /* buckets when it began */
+    unsigned                    anew_more:1;
     ngx_rtprop_hub_jobs_t      *jobs;       /* that the engine lacks */
 
     uint64_t                    id_time;    /* of the last id, ms/64 */
@@ -72,6 +76,7 @@ struct ngx_rtprop_channel_s {
     unsigned                    reading:1;  /* a re-read is under way */
     unsigned                    behind:1;   /* and another is due after it */
     unsigned                    late:1;     /* for some subscriptions */
+    unsigned                    lost:1;     /* the same */
     u_char                      name[1];
 };
 
@@ -92,6 +97,8 @@ struct ngx_rtprop_sub_s {
     unsigned                    counted:1;  /* as subscriber in the engine */
     unsigned                    late:1;     /* waits for the end of a re-read */
     unsigned                    stands:1;   /* joined: left() is due */
+    unsigned                    lost:1;     /* its place, hears nothing */
+    unsigned                    asked:1;    /* it is about to get another */
 };
 
 

@@ -17,6 +17,7 @@
 typedef struct {
     json_t                     *channels;   /* of the answer */
     ngx_uint_t                  waiting;    /* channels not yet done */
+    unsigned                    anew:1;     /* nobody has asked it */
 } ngx_rtprop_hub_resume_t;
 
 
@@ -25,6 +26,11 @@ static void ngx_rtprop_hub_refresh(ngx_rtprop_cmd_t *cmd);
 static void ngx_rtprop_hub_resume(ngx_rtprop_cmd_t *cmd);
 static void ngx_rtprop_hub_resume_one(ngx_rtprop_cmd_t *cmd,
     const char *name, json_t *place);
+static void ngx_rtprop_hub_resume_lost(ngx_rtprop_cmd_t *cmd,
+    const char *name);
+static void ngx_rtprop_hub_resume_user_anew(ngx_rtprop_resume_t *resume,
+    ngx_rtprop_sub_t *sub);
+static void ngx_rtprop_hub_resume_channel(ngx_rtprop_resume_t *resume);
 static ngx_int_t ngx_rtprop_hub_resume_place(json_t *place,
     ngx_rtprop_resume_t *resume);
 static void ngx_rtprop_hub_resume_user(ngx_rtprop_resume_t *resume);
@@ -202,6 +208,126 @@ ngx_rtprop_hub_resume_one(ngx_rtprop_cmd_t *cmd, const char *name,
         return;
     }
 
+    ngx_rtprop_hub_resume_channel(resume);
+}
+
+
+void
+ngx_rtprop_hub_resume_anew(ngx_rtprop_cmd_t *cmd)
+{
+    json_t                   *place;
+    const char               *name;
+    ngx_rtprop_hub_resume_t  *ctx;
+
+    ctx = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_hub_resume_t));
+
+    if (ctx == NULL) {
+        ngx_rtprop_session_close(cmd->session, NGX_RTPROP_CLOSE_SLOW,
+                                 NGX_RTPROP_HUB_MISSED);
+        ngx_rtprop_cmd_done(cmd);
+        return;
+    }
+
+    ctx->channels = json_object();
+    ctx->waiting = json_object_size(cmd->payload) + 1;
+    ctx->anew = 1;
+    cmd->ctx = ctx;
+
+    json_object_foreach(cmd->payload, name, place) {
+        ngx_rtprop_hub_resume_lost(cmd, name);
+    }
+
+    ngx_rtprop_hub_resume_count(cmd);
+}
+
+
+/* It may have left meanwhile, or asked by itself. */
+
+static void
+ngx_rtprop_hub_resume_lost(ngx_rtprop_cmd_t *cmd, const char *name)
+{
+    ngx_str_t             channel;
+    ngx_rtprop_hub_t     *hub;
+    ngx_rtprop_sub_t     *sub;
+    ngx_rtprop_resume_t  *resume;
+
+    hub = cmd->worker->hub;
+    channel.len = ngx_strlen(name);
+    channel.data = (u_char *) name;
+
+    sub = cmd->session ? ngx_rtprop_hub_sub(hub, cmd->session, &channel)
+                       : NULL;
+
+    if (sub == NULL || !sub->lost) {
+        ngx_rtprop_hub_resume_count(cmd);
+        return;
+    }
+
+    if (sub->expelled) {
+        ngx_rtprop_hub_listen(hub, sub);
+        ngx_rtprop_hub_resume_count(cmd);
+        return;
+    }
+
+    resume = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_resume_t));
+
+    if (resume == NULL) {
+        ngx_rtprop_session_close(cmd->session, NGX_RTPROP_CLOSE_SLOW,
+                                 NGX_RTPROP_HUB_MISSED);
+        ngx_rtprop_hub_resume_count(cmd);
+        return;
+    }
+
+    resume->cmd = cmd;
+    resume->channel = channel;
+
+    if (sub->channel->kind == NULL) {
+        ngx_rtprop_hub_resume_user_anew(resume, sub);
+        return;
+    }
+
+    ngx_rtprop_hub_resume_channel(resume);
+}
+
+
+/* There is no state: where it goes on is all there is to say. */
+
+static void
+ngx_rtprop_hub_resume_user_anew(ngx_rtprop_resume_t *resume,
+    ngx_rtprop_sub_t *sub)
+{
+    ngx_rtprop_hub_t      *hub;
+    ngx_rtprop_join_t      join;
+    ngx_rtprop_channel_t  *ch;
+
+    hub = resume->cmd->worker->hub;
+    ch = sub->channel;
+
+    sub->session->own.start = 0;
+    sub->offset = ch->offset;
+    sub->lost = 0;
+
+    join.history.recovered = 0;
+    join.history.epoch = ch->epoch;
+    join.history.offset = ch->offset;
+
+    ngx_rtprop_hub_listen(hub, sub);
+
+    if (ch->offset == join.history.offset) {
+        ngx_rtprop_hub_user_fold(hub, ch);
+        ngx_rtprop_hub_channel_release(hub, ch);
+    }
+
+    ngx_rtprop_resume_done(resume, &join, NULL);
+}
+
+
+static void
+ngx_rtprop_hub_resume_channel(ngx_rtprop_resume_t *resume)
+{
+    ngx_rtprop_cmd_t  *cmd;
+
+    cmd = resume->cmd;
     ngx_rtprop_hub_channel_id(&resume->channel, &resume->id);
 
     if (resume->channel.len > 5
@@ -345,6 +471,13 @@ ngx_rtprop_resume_done(ngx_rtprop_resume_t *resume, ngx_rtprop_join_t *join,
 
     ctx = resume->cmd->ctx;
 
+    /* he was in it until now */
+
+    if (code && ctx->anew && resume->cmd->session) {
+        ngx_rtprop_session_close(resume->cmd->session, NGX_RTPROP_CLOSE_SLOW,
+                                 NGX_RTPROP_HUB_MISSED);
+    }
+
     if (code) {
         answer = json_pack("{s:b, s:n, s:s}", "recovered", 0, "missed",
                            "code", code);
@@ -377,6 +510,12 @@ ngx_rtprop_hub_resume_count(ngx_rtprop_cmd_t *cmd)
     ctx = cmd->ctx;
 
     if (--ctx->waiting) {
+        return;
+    }
+
+    if (ctx->anew && json_object_size(ctx->channels) == 0) {
+        json_decref(ctx->channels);
+        ngx_rtprop_cmd_done(cmd);
         return;
     }
 

@@ -12,6 +12,7 @@
 
 /* One event of a batch, with the frames made of it so far. */
 
+#define NGX_RTPROP_HUB_MISSED  "events were missed, resume"
 #define NGX_RTPROP_HUB_BATCH   64       /* events that are sorted at once */
 
 
@@ -30,7 +31,8 @@ extern ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[];
 #define ngx_rtprop_hub_stat_events      (&ngx_rtprop_hub_stats[0])
 #define ngx_rtprop_hub_stat_deliveries  (&ngx_rtprop_hub_stats[1])
 #define ngx_rtprop_hub_stat_rereads     (&ngx_rtprop_hub_stats[2])
-#define ngx_rtprop_hub_stat_latency     (&ngx_rtprop_hub_stats[3])
+#define ngx_rtprop_hub_stat_anew        (&ngx_rtprop_hub_stats[3])
+#define ngx_rtprop_hub_stat_latency     (&ngx_rtprop_hub_stats[4])
 
 
 /* Registers counters; called by the hub's preconfiguration. */
@@ -61,10 +63,15 @@ void ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     uint64_t since);
 
 /*
- * What is missing is not to be had: the channel's sessions are closed, to come
- * back and resume.
+ * What is missing is not to be had: the channel's sessions hear nothing of it
+ * until they have got its state, by ngx_rtprop_hub_anew(), which is set going.
+ * One that cannot get it is closed, to come back and resume.
  */
-void ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch);
+void ngx_rtprop_hub_give_up(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch);
+void ngx_rtprop_hub_anew(ngx_event_t *ev);
+
+/* Resumes the channels that the payload names, as if from no place at all. */
+void ngx_rtprop_hub_resume_anew(ngx_rtprop_cmd_t *cmd);
 
 /* An item has no frames yet; free gives up those that were made. */
 void ngx_rtprop_hub_item_init(ngx_rtprop_hub_item_t *item,

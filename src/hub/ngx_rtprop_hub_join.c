@@ -160,13 +160,18 @@ ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join)
         return;
     }
 
+    if (sub->lost) {
+        sub->offset = sub->channel->offset;
+    }
+
     if (sub->channel->epoch) {
         history->epoch = sub->channel->epoch;
         history->offset = sub->offset;
     }
 
     history->recovered = (join->asked == history->epoch
-                          && history->since <= history->offset);
+                          && history->since <= history->offset
+                          && !sub->lost);
 
     if (join->resume && !history->recovered) {
         sub->pending = 1;
@@ -221,6 +226,7 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
         }
     }
 
+    sub->lost = 0;
     ngx_rtprop_hub_listen(hub, sub);
 }
 
@@ -262,6 +268,10 @@ void
 ngx_rtprop_hub_listen(ngx_rtprop_hub_t *hub, ngx_rtprop_sub_t *sub)
 {
     sub->stands = 1;
+
+    if (sub->lost && !sub->expelled) {
+        return;
+    }
 
     if (sub->channel->reading && !sub->expelled) {
 

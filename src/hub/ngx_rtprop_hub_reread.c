@@ -23,7 +23,7 @@ typedef struct {
 } ngx_rtprop_hub_reread_t;
 
 
-static void ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch);
+static void ngx_rtprop_hub_restart(ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_reread_done(ngx_rtprop_op_t *op);
 static void ngx_rtprop_hub_reread_late(ngx_rtprop_channel_t *ch);
 static void ngx_rtprop_hub_reread_later(ngx_rtprop_hub_t *hub,
@@ -41,12 +41,12 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     if (ev->epoch != ch->epoch) {
 
         if (ev->offset == 1 && (ch->kind == NULL || ch->offset == 0)) {
-            ngx_rtprop_hub_anew(ch);
+            ngx_rtprop_hub_restart(ch);
 
         } else if (ch->epoch) {
             ngx_log_error(NGX_LOG_NOTICE, hub->worker->log, 0,
                           "rtprop: channel \"%V\" began anew", &ev->channel);
-            ngx_rtprop_hub_give_up(ch);
+            ngx_rtprop_hub_give_up(hub, ch);
         }
 
         ch->epoch = ev->epoch;
@@ -87,7 +87,7 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
  */
 
 static void
-ngx_rtprop_hub_anew(ngx_rtprop_channel_t *ch)
+ngx_rtprop_hub_restart(ngx_rtprop_channel_t *ch)
 {
     ngx_queue_t       *q;
     ngx_rtprop_sub_t  *sub;
@@ -145,7 +145,7 @@ ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     pool = ngx_rtprop_hub_pool(hub);
 
     if (pool == NULL) {
-        ngx_rtprop_hub_give_up(ch);
+        ngx_rtprop_hub_give_up(hub, ch);
         return;
     }
 
@@ -160,7 +160,7 @@ ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 
     if (r == NULL || r->history.channel.data == NULL) {
         ngx_rtprop_hub_free_pool(hub, pool);
-        ngx_rtprop_hub_give_up(ch);
+        ngx_rtprop_hub_give_up(hub, ch);
         return;
     }
 
@@ -261,7 +261,7 @@ ngx_rtprop_hub_reread_anew(ngx_rtprop_hub_reread_t *r,
     }
 
     if (r->history.epoch == ch->epoch || ch->offset) {
-        ngx_rtprop_hub_give_up(ch);
+        ngx_rtprop_hub_give_up(r->hub, ch);
         ch->offset = r->history.offset;
     }
 
@@ -296,6 +296,11 @@ ngx_rtprop_hub_reread_late(ngx_rtprop_channel_t *ch)
         }
 
         sub->late = 0;
+
+        if (sub->lost) {
+            continue;
+        }
+
         sub->pending = 0;
 
         if (sub->offset < ch->offset) {
@@ -404,27 +409,4 @@ ngx_rtprop_hub_resend(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     }
 
     ngx_rtprop_hub_item_free(&item);
-}
-
-
-/*
- * What is missing is not to be had: rather than skip it silently, the sessions
- * are told to come back, resume, and get the state.
- */
-
-void
-ngx_rtprop_hub_give_up(ngx_rtprop_channel_t *ch)
-{
-    ngx_queue_t       *q;
-    ngx_rtprop_sub_t  *sub;
-
-    for (q = ngx_queue_head(&ch->subs);
-         q != ngx_queue_sentinel(&ch->subs);
-         q = ngx_queue_next(q))
-    {
-        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
-
-        ngx_rtprop_session_close(sub->session, NGX_RTPROP_CLOSE_SLOW,
-                                 "events were missed, resume");
-    }
 }

@@ -20,6 +20,10 @@ ngx_rtprop_stat_desc_t  ngx_rtprop_hub_stats[] = {
       ngx_string("Times a worker had to read missed events again."),
       NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
 
+    { ngx_string("rtprop_hub_anew_total"),
+      ngx_string("Sessions told that what they missed is not to be had."),
+      NGX_RTPROP_STAT_COUNTER, ngx_null_string, 0 },
+
     { ngx_string("rtprop_hub_latency_seconds"),
       ngx_string("Time from the arrival of a message to its last delivery."),
       NGX_RTPROP_STAT_HISTOGRAM, ngx_null_string, 0 },

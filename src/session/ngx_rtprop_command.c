@@ -147,6 +147,34 @@ ngx_rtprop_command_take(ngx_rtprop_session_t *s,
 }
 
 
+ngx_int_t
+ngx_rtprop_command_own(ngx_rtprop_session_t *s,
+    const ngx_rtprop_command_t *command, json_t *payload)
+{
+    ngx_str_t          name, id;
+    ngx_rtprop_cmd_t  *cmd;
+
+    name = command->name;
+    ngx_str_null(&id);
+
+    cmd = payload ? ngx_rtprop_command_open(s, command, &name, payload, &id)
+                  : NULL;
+
+    if (cmd == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (s->ncmds > 1) {
+        cmd->waiting = 1;
+        return NGX_OK;
+    }
+
+    command->handler(cmd);
+
+    return NGX_OK;
+}
+
+
 static ngx_rtprop_cmd_t *
 ngx_rtprop_command_open(ngx_rtprop_session_t *s,
     const ngx_rtprop_command_t *command, ngx_str_t *name, json_t *payload,

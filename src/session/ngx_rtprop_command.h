@@ -145,6 +145,14 @@ void ngx_rtprop_command_dispatch_flat(ngx_rtprop_session_t *s,
     ngx_str_t *name, const rtprop_flat_t *payload, ngx_str_t *id);
 
 /*
+ * A command that the server gives itself, in the session's name: neither rate
+ * nor role nor fields are looked at; it waits for those ahead of it like any.
+ * The session is open.  payload is taken over; NULL, or no memory: NGX_ERROR.
+ */
+ngx_int_t ngx_rtprop_command_own(ngx_rtprop_session_t *s,
+    const ngx_rtprop_command_t *command, json_t *payload);
+
+/*
  * Makes a command for a resource, with a pool of its own; payload taken over,
  * also when there is no memory (NULL).  The caller sets data, request, path,
  * respond and calls ngx_rtprop_command_run().

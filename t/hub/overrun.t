@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # A worker that was stopped for a while: what the ring has lost meanwhile is
-# read from history; what history has lost, too, closes with 1013.
+# read from history; of what history has lost, too, they are told, and get the
+# state instead.
 
 use strict;
 use warnings;
@@ -95,7 +96,8 @@ says($ann, 'c1', 'live');
 ok(gets($ben, 'live'), 'it goes on live');
 says($ann, 'c2', 'elsewhere');
 ok(gets($ben, 'elsewhere'), 'in other channels, too');
-ok(says($ben, 'c1', 'an answer'), 'in both directions');
+my $answered = says($ben, 'c1', 'an answer');
+ok($answered, 'in both directions');
 
 
 # history has lost some of it as well
@@ -105,25 +107,37 @@ if ($nginx->engine) {
     exit;
 }
 
+my $last = $answered->{offset} + 600;
+
+$ben->clear;
 kill STOP => $two;
 send_many(600);
 kill CONT => $two;
 
-is(($ben->wait_close)[0], 1013, 'rather than skip any it closes');
-is($ann->close, 2, 'others are not concerned');
+my $state = $ben->wait_for('chat:joined');
+my $told = $ben->wait_for('resumed')->{payload}{channels};
+is_deeply($told, { 'conversation:c1' => { recovered => false, missed => undef,
+    epoch => $epoch, offset => $state->{offset} } },
+    'rather than skip any silently it tells');
+is($state->{offset}, $last, 'and gives the state');
+
+my @newest = grep { $_->{type} eq 'chat:new_message' } $ben->events;
+is_deeply([map { $_->{offset} } @newest], [$last - 49 .. $last],
+          'with the last messages, once and in order');
+is(grep({ $_->{type} =~ /chat:joined|resumed/ } $ann->events), 0,
+   'others are not concerned');
+is(metric('rtprop_hub_anew_total'), 1, 'it is counted');
 
 my $back = client(user => 'ben');
 my $answer = asks($back, 'resume', { channels => {
     'conversation:c1' => { epoch => $epoch, offset => 352 } } });
 is($answer->{payload}{channels}{'conversation:c1'}{recovered}, false,
-   'that can not be recovered');
-is(grep({ $_->{type} eq 'chat:new_message' } $back->events), 50,
-   'the last messages come instead');
+   'who comes back to that place is told, too');
+$_->clear for $ben, $back;
 
-$ann = client(user => 'ann');
-joins($ann, 'c1', limit => 1);
 says($ann, 'c1', 'after all');
-ok(gets($back, 'after all'), 'and it goes on');
+is(gets($_, 'after all')->{offset}, $last + 1, 'and it goes on')
+    for $ben, $back;
 
 
 done_testing();

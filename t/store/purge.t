@@ -45,6 +45,22 @@ sub metric {
 }
 
 
+# Who misses something stays, and is told: the state first, then that it was not
+# recovered.  Returns the state's frame.
+
+sub told {
+    my ($ws, $id) = @_;
+    my $state = $ws->wait_for('chat:joined');
+    my $found = $ws->wait_for('resumed')
+                ->{payload}{channels}{"conversation:$id"};
+
+    is_deeply($found, { recovered => false, missed => undef,
+                        epoch => $state->{epoch},
+                        offset => $state->{offset} }, 'who stays is told');
+    return $state;
+}
+
+
 # Comes back to a place, and is told what became of it.
 
 sub recovered {
@@ -86,12 +102,14 @@ for my $engine (qw(embedded redis)) {
     commit_untold('c1', 5, 3);
     is($ann->wait_for('chat:news')->{offset}, 2,
        'what nobody told is told, up to a hole');
-    is(($ann->wait_close)[0], 1013, 'who misses something is sent away');
+    is(told($ann, 'c1')->{offset}, 6, 'behind the hole');
+    is($ann->wait_for('chat:new_message')->{payload}{content}, 'one',
+       'with the last messages');
+    is(says($ann, 'c1', 'two')->{offset}, 7, 'the channel goes on');
 
     my ($found, $back) = recovered(ann => 'c1', $place, 3);
-    is($found, false, 'and is told so');
+    is($found, false, 'who comes back is told, too');
     ok((grep { $_->{type} eq 'chat:joined' } $back->events), 'with a state');
-    is(says($back, 'c1', 'two')->{offset}, 7, 'the channel goes on');
     is((recovered(ben => 'c1', $place, 4))[0], true,
        'who stood behind the hole has missed nothing');
 
@@ -106,10 +124,13 @@ for my $engine (qw(embedded redis)) {
     commit_untold('c2', 2, 1, 2);
     $ben->send_json('chat:send_message', { conversation_id => 'c2',
                                            content => 'two' });
-    is(($ben->wait_close)[0], 1013, 'a hole in front of a message');
-    ($found, $back) = recovered(ben => 'c2', $place, 1);
-    is($found, false, 'is told, too');
-    is(says($back, 'c2', 'three')->{offset}, 5, 'this one goes on as well');
+    is(told($ben, 'c2')->{offset}, 4, 'a hole in front of a message');
+    is($ben->wait_for('chat:new_message', sub {
+        $_[0]{payload}{content} eq 'two'
+    })->{offset}, 4, 'which comes with the state');
+    is(says($ben, 'c2', 'three')->{offset}, 5, 'this one goes on as well');
+    is((recovered(ben => 'c2', $place, 1))[0], false,
+       'who comes back is told, too');
 
 
     # ---- nothing is left, nothing comes
@@ -125,7 +146,7 @@ for my $engine (qw(embedded redis)) {
     ok($nginx->wait_until(sub {
         metric('rtprop_durable_anew_total') > $anew
     }), 'whoever looks after the channels finds it');
-    is(($cid->wait_close)[0], 1013, 'who stayed hears of it by that alone');
+    is(told($cid, 'c3')->{offset}, 2, 'who stayed hears of it by that alone');
     is((recovered(ben => 'c3', $place, 1))[0], false,
        'who comes back is told');
 
@@ -147,7 +168,8 @@ for my $engine (qw(embedded redis)) {
 
     commit_untold('c4', 3, 2);
     is($dan->wait_for('chat:news')->{offset}, 2, 'what lies ahead of a hole');
-    is(($dan->wait_close)[0], 1013, 'and no more');
+    is(told($dan, 'c4')->{offset}, 4, 'then that something is missing');
+    is(says($dan, 'c4', 'on')->{offset}, 5, 'it goes on without Redis');
 }
 
 done_testing();
