@@ -107,14 +107,53 @@ ok($eve->wait_for('property:viewer_count',
 # ---- back, without its data
 
 my $idle = client(nginx => $b, user => 'idle');
+my $vera = client(nginx => $a, user => 'vera');
+my $will = client(nginx => $b, user => 'will');
+
+for my $ws ($vera, $will) {
+    $ws->send_json('property:view', 'p7');
+    $ws->wait_for('property:state');
+}
+
+api(POST => '/api/publish', { channel => $_, type => 'x:before' })
+    for qw(property:p7 user:vera user:will);
+
+for my $ws ($vera, $will) {
+    $ws->wait_for('x:before') for 1, 2;
+    $ws->clear;
+}
+
 my $epoch = $joined = asks($ann, 'chat:join', { conversation_id => 'c1' });
 $redis->kill;
 unlink glob($redis->dir . '/appendonlydir/*');
 $redis->start;
 
 ok(up(), 'back again');
-is(($ann->wait_close)[0], 1013, 'who had heard something comes back');
+is(($ann->wait_close)[0], 1013, 'whose conversation is gone comes back');
 is(($ben->wait_close)[0], 1013, 'on the other side, too');
+
+for my $ws ($vera, $will) {
+    my $name = $ws == $vera ? 'vera' : 'will';
+    my $user = "user:$name";
+    my %told;
+
+    while (keys %told < 2) {
+        my $channels = $ws->wait_for('resumed')->{payload}{channels};
+        %told = (%told, %$channels);
+    }
+
+    is_deeply([map { [@{$told{$_}}{qw(recovered missed offset)}] }
+                   'property:p7', $user], [([false, undef, 0]) x 2],
+              "$user stays, and is told what is lost");
+
+    my $state = $ws->wait_for('property:state');
+    is($state->{epoch}, $told{'property:p7'}{epoch}, 'with the state');
+
+    api(POST => '/api/publish', { channel => $_, type => "x:$name" })
+        for 'property:p7', $user;
+    is_deeply([sort map { $ws->wait_for("x:$name")->{channel} } 1, 2],
+              ['property:p7', $user], 'and hears what comes');
+}
 
 conversation('c1', qw(ann ben));
 $ann = client(nginx => $a, user => 'ann');

@@ -209,11 +209,12 @@ export class Conversation extends Emitter {
 
     /*
      * The first answer to a join on a connection is followed by the last
-     * messages.  What is shown by then may not reach up to them, and so makes
+     * messages, and so is a state that nobody asked for, since something was
+     * missed.  What is shown by then may not reach up to them, and so makes
      * room; what has no id yet is still to be sent and stays.
      */
-    #onJoined(p, { offset = -1 }) {
-        if (this.#session !== this.#client.sessionId) {
+    #onJoined(p, { offset = -1, id }) {
+        if (id === undefined || this.#session !== this.#client.sessionId) {
             this.#session = this.#client.sessionId;
             this.#before = new Map(this.messages.filter((m) => m.id !== null)
                                                 .map((m) => [m.id, m]));

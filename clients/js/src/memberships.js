@@ -163,18 +163,33 @@ export class Memberships {
     admit(frame) {
         const { channel, offset, epoch } = frame;
 
+        if (frame.type === 'resumed' && frame.id === undefined) {
+            this.#moved(frame.payload?.channels ?? {});
+        }
+
         if (channel === undefined || offset === undefined) {
             return true;
         }
 
         if (epoch !== undefined) {
-            this.#positions.state(channel, epoch, offset);
+            this.#positions.state(channel, epoch, offset,
+                                  frame.id === undefined);
             return true;
         }
 
         /* an answer is awaited, whatever its offset */
         return this.#positions.isNew(channel, offset)
                || frame.id !== undefined;
+    }
+
+    /* Nobody asked: what was missed of these is not to be had any more. */
+    #moved(channels) {
+        for (const [name, place] of Object.entries(channels)) {
+            if (place.epoch !== undefined) {
+                this.#positions.moved(name, place.epoch, place.offset);
+                this.#own.delete(name);
+            }
+        }
     }
 
     async #enter(entry) {

@@ -22,10 +22,13 @@ export class Positions {
         return p && { epoch: p.epoch, offset: p.behind ? p.cursor : p.offset };
     }
 
-    /* A state frame: everything up to offset is contained or replayed next. */
-    state(channel, epoch, offset) {
+    /*
+     * A state frame: everything up to offset is contained or replayed next.
+     * anew: in place of what was heard before, which may have gaps.
+     */
+    state(channel, epoch, offset, anew = false) {
         const p = this.#channels.get(channel);
-        const same = p !== undefined && p.epoch === epoch;
+        const same = !anew && p !== undefined && p.epoch === epoch;
 
         this.#set(channel, epoch, offset, same ? p.offset : -1);
     }
@@ -44,6 +47,15 @@ export class Positions {
         this.#channels.get(channel).behind = missed;
 
         return missed;
+    }
+
+    /* A channel goes on from there; events behind it may have come already. */
+    moved(channel, epoch, offset) {
+        const p = this.#channels.get(channel);
+
+        if (p === undefined || p.epoch !== epoch || p.offset < offset) {
+            this.#set(channel, epoch, offset, offset);
+        }
     }
 
     caughtUp(channel) {

@@ -87,6 +87,33 @@ test('chat: after a new state only what the server knows is shown',
     assert.equal(c.messages[0].status, 'read');
 });
 
+test('chat: a state that nobody asked for replaces what is shown', async () => {
+    const { r, c } = await room();
+    const channel = `conversation:${C}`;
+    const state = (epoch, offset) => r.ws.say({ type: 'chat:joined', channel,
+        epoch, offset, payload: { conversation_id: C, unread_count: 1 } });
+    const message = (i) => r.ws.say({ ...from('u2', i), channel, offset: i });
+    const heard = [];
+
+    c.on('message', (m) => heard.push(m.id));
+    state('e', 1);
+    message(1);
+    message(2);
+    assert.deepEqual(c.messages.map((m) => m.id), ['m1', 'm2']);
+
+    state('e', 9);              /* a hole in the same epoch ... */
+    message(2);
+    message(9);
+    assert.deepEqual(c.messages.map((m) => m.id), ['m2', 'm9']);
+
+    state('e2', 1);             /* ... and another epoch */
+    message(1);
+    assert.deepEqual(c.messages.map((m) => m.id), ['m1']);
+    message(3);
+    assert.deepEqual(c.messages.map((m) => m.id), ['m1', 'm3']);
+    assert.deepEqual(heard, ['m2', 'm3']);
+});
+
 test('chat: after a resume the messages stay, and who is here is asked',
      async () => {
     const { r, c } = await room();

@@ -244,6 +244,26 @@ test('what was missed of the own channel is asked for again', async () => {
                      { [U]: { epoch: 'e', offset: 3 } });
 });
 
+test('a channel that began anew goes on from where the server says',
+     async () => {
+    const r = await joined(10);
+    const U = 'user:u1';
+    const heard = [];
+    const note = (offset) => r.ws.say({ type: 'notification', channel: U,
+                                        offset, payload: { offset } });
+
+    r.client.on('notification', (p) => heard.push(p.offset));
+    note(7);
+    r.ws.say({ type: 'resumed', payload: { channels: { [U]: {
+        recovered: false, missed: null, epoch: 'e2', offset: 2 } } } });
+    note(2);
+    note(3);
+    r.ws.say({ type: 'resumed', payload: { channels: { [U]: {
+        recovered: false, missed: null, epoch: 'e2', offset: 2 } } } });
+    note(3);
+    assert.deepEqual(heard, [7, 3]);
+});
+
 test('events that are not for us leave no gap', async () => {
     const r = await joined(10);
 
