@@ -98,7 +98,8 @@ struct ngx_rtprop_sub_s {
     unsigned                    late:1;     /* waits for the end of a re-read */
     unsigned                    stands:1;   /* joined: left() is due */
     unsigned                    lost:1;     /* its place, hears nothing */
-    unsigned                    asked:1;    /* it is about to get another */
+    unsigned                    asked:1;    /* somebody sees to another */
+    unsigned                    placed:1;   /* which is known already */
 };
 
 

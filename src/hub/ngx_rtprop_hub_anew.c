@@ -44,6 +44,7 @@ ngx_rtprop_hub_give_up(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch)
         sub->late = 0;
         sub->lost = 1;
         sub->asked = 0;
+        sub->placed = 0;
         ch->lost = 1;
     }
 

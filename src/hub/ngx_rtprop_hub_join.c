@@ -162,6 +162,7 @@ ngx_rtprop_hub_rejoined(ngx_rtprop_join_t *join)
 
     if (sub->lost) {
         sub->offset = sub->channel->offset;
+        sub->placed = join->resume;
     }
 
     if (sub->channel->epoch) {
@@ -226,7 +227,13 @@ ngx_rtprop_hub_join_finish(ngx_rtprop_hub_t *hub, ngx_rtprop_join_t *join)
         }
     }
 
-    sub->lost = 0;
+    /* it may have been lost once more since */
+
+    if (sub->placed) {
+        sub->placed = 0;
+        sub->lost = 0;
+    }
+
     ngx_rtprop_hub_listen(hub, sub);
 }
 

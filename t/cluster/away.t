@@ -115,6 +115,12 @@ for my $ws ($vera, $will) {
     $ws->wait_for('property:state');
 }
 
+# more than one turn of a worker sees to
+
+my @many = map { client(nginx => $a, user => "m$_") } 1 .. 150;
+$_->send_json('property:subscribe', 'p7') for @many;
+$_->wait_for('property:state') for @many;
+
 api(POST => '/api/publish', { channel => $_, type => 'x:before' })
     for qw(property:p7 user:vera user:will);
 
@@ -131,6 +137,10 @@ $redis->start;
 ok(up(), 'back again');
 is(($ann->wait_close)[0], 1013, 'whose conversation is gone comes back');
 is(($ben->wait_close)[0], 1013, 'on the other side, too');
+
+is(grep({ $_->wait_for('resumed') && $_->wait_for('property:state') } @many),
+   150, 'so do many at once');
+$_->drop for @many;
 
 for my $ws ($vera, $will) {
     my $name = $ws == $vera ? 'vera' : 'will';
