@@ -4,8 +4,8 @@
  * them gets the channel's state and "resumed" with recovered false, as if it
  * had asked to resume from a place that nobody knows.  The connections stay.
  *
- * There may be very many at once, so it is spread over the worker's turns; until
- * then such a subscription is pending, and hears nothing of the channel.
+ * There may be very many at once, so it is spread over the worker's turns; such
+ * a subscription is pending until then, and hears nothing of the channel.
  */
 
 #include "hub/ngx_rtprop_hub.h"

@@ -70,6 +70,9 @@ void ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 void ngx_rtprop_hub_give_up(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch);
 void ngx_rtprop_hub_anew(ngx_event_t *ev);
 
+/* The command "resume": the places of channels that a client has kept. */
+void ngx_rtprop_hub_resume(ngx_rtprop_cmd_t *cmd);
+
 /* Resumes the channels that the payload names, as if from no place at all. */
 void ngx_rtprop_hub_resume_anew(ngx_rtprop_cmd_t *cmd);
 
