@@ -8,6 +8,7 @@ use warnings;
 
 use lib 't/lib', 't/auction';
 use Auction;
+use JSON::PP qw(encode_json);
 use RTProp::Chat;
 use RTProp::Postgres;
 use RTProp::Redis;
@@ -115,6 +116,65 @@ for my $times (1, 3) {
 
 is(metric('durable_doubled_total'), 9, 'and that is counted');
 cmp_ok(metric('durable_held_total'), '>', 0, 'the row was locked once');
+
+
+# ---- sent once more: the very same is known, another's is not taken for it
+
+sub once_more {
+    my ($call) = @_;
+    return $pg->sql("SELECT $call", may => 1) =~ s/ERROR:\s+//r;
+}
+
+sub message {
+    my ($id, $sender, $text, $retried) = @_;
+    return once_more("p.position > 0 FROM rtprop.chat_message_add('d', $id,"
+        . " '$sender', 'N', NULL, '$text', '[]', NULL,"
+        . " '2026-01-01T00:00:00Z', $retried) p");
+}
+
+is(message(7, 'ann', 'x', 'false'), 't', 'a message');
+is(message(7, 'ann', 'x', 'true'), 't', 'the same once more');
+is($pg->sql("SELECT count(*) FROM rtprop.message WHERE conversation_id = 'd'"),
+   1, 'is there once');
+like(message(7, @$_, 'true'), qr/duplicate key/, 'another one is not it')
+    for ['ben', 'x'], ['ann', 'y'];
+
+sub accepted {
+    my ($id, $user, $amount) = @_;
+    my $bid = encode_json({ user_id => $user, amount => $amount,
+        bidder_number => 1, created_at => '2026-01-01T00:00:00.000Z' });
+
+    return once_more("rtprop.auction_bid_accept('auction:bids:b1', $id,"
+                     . " '$bid', true) > 0");
+}
+
+sub refused {
+    my ($id, $user, $amount) = @_;
+    return once_more("rtprop.auction_bid_refuse('{b1}', '{$id}', '{$user}',"
+        . " '{$amount}', '{}', '{bid_too_low}', '{3}', '{1767225600000}')");
+}
+
+sub bids {
+    return $pg->sql("SELECT string_agg(concat(id, ' ', user_id, ' ', accepted),"
+                    . " ', ' ORDER BY id) FROM rtprop.bid"
+                    . " WHERE auction_id = 'b1' AND id >= 20");
+}
+
+is(refused(20, 'ann', 5), '', 'a refused bid');
+like(accepted(20, 'ann', 5), qr/duplicate key/,
+     'is not the accepted one that comes with its id');
+is(accepted(21, 'ben', 6), 't', 'an accepted one');
+is(accepted(21, 'ben', 6), 't', 'the same once more');
+like(accepted(21, 'cat', 6), qr/duplicate key/, "another user's");
+is(refused(20, 'cat', 7), '', 'a refused one with the id of the first')
+    for 1 .. 2;
+is(refused(20, 'ann', 5), '', 'the first once more');
+is(bids(), '20 ann f, 21 ben t, 22 cat f', 'takes the next free one, once');
+$pg->sql("INSERT INTO rtprop.bid (auction_id, id, user_id, amount, accepted,"
+         . " code, at) SELECT 'b1', n, 'z', 1, false, 'bid_too_low', now()"
+         . " FROM generate_series(23, 84) n");
+like(refused(20, 'dan', 8), qr/no id for a refused bid/,
+     'and if there is none, that is an error');
 
 
 # ---- Redis is away
