@@ -18,7 +18,8 @@ package Hard;
 # were killed: nginx's own count of connections keeps theirs), kept (ids of
 # messages are remembered for minutes: the zone may fill).
 #
-# nginx runs with shim.c: shift_clock(ms) moves its time of day.
+# nginx runs with shim.c: shift_clock(ms) moves its time of day, and
+# shift_steady(ms) the clock of its timers.
 #
 # full(10_000, 1_000) is the first number under "make hard" (RTPROP_HARD=1), the
 # second one under "make test".
@@ -52,7 +53,7 @@ use RTProp::Test;
 
 our @EXPORT = qw(full serve gauges memory settled rounds witness served
                  helper answer_of raw_sockets drop_all metric load_tool
-                 until_true shift_clock with_shim);
+                 until_true shift_clock shift_steady with_shim);
 
 use constant {
     WAIT => 30,                   # seconds, for what must happen
@@ -75,7 +76,7 @@ my $sanitized = RTProp::Nginx::slurp(RTProp::Nginx::module()) =~ /__asan_init/;
 sub shim {
     # a server of its own has its own numbers: others may still run
     $servers++;
-    poke(0, 0, 0, 0, 0);
+    poke(0, (0) x 5);
     chmod 0666, state_file();
 
     return "$dir/shim.so" if -e "$dir/shim.so";
@@ -106,6 +107,7 @@ sub poke {
 
 
 sub shift_clock { poke(0, $_[0]) }
+sub shift_steady { poke(4, $_[0]) }
 
 
 # Master and workers give back what they have freed: what is left is in use.

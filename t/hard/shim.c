@@ -7,8 +7,7 @@
  *               has freed, and counts itself in "done"
  *   in_use      octets that these have allocated and not freed, as the address
  *               sanitizer counts them; 0 without it
- *
- * Monotonic clocks are left alone.
+ *   steady      milliseconds that monotonic clocks are ahead
  */
 
 #include <dlfcn.h>
@@ -27,6 +26,7 @@ typedef struct {
     volatile int64_t  generation;
     volatile int64_t  done;
     volatile int64_t  in_use;
+    volatile int64_t  steady;
 } shim_t;
 
 
@@ -94,12 +94,12 @@ shim_trim(void)
 
 
 static void
-shim_shift(struct timespec *ts)
+shim_shift(struct timespec *ts, int64_t ms)
 {
     int64_t  ns;
 
-    ns = ts->tv_nsec + (shim->offset % 1000) * 1000000;
-    ts->tv_sec += shim->offset / 1000;
+    ns = ts->tv_nsec + (ms % 1000) * 1000000;
+    ts->tv_sec += ms / 1000;
 
     if (ns < 0) {
         ns += 1000000000;
@@ -119,9 +119,14 @@ clock_gettime(clockid_t id, struct timespec *ts)
     rc = shim_gettime(id, ts);
 
     if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) {
-        shim_shift(ts);
+        shim_shift(ts, shim->offset);
 
     } else {
+
+        if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE) {
+            shim_shift(ts, shim->steady);
+        }
+
         shim_trim();
     }
 
@@ -139,7 +144,7 @@ gettimeofday(struct timeval *restrict tv, void *restrict tz)
 
     rc = shim_gettime(CLOCK_REALTIME, &ts);
 
-    shim_shift(&ts);
+    shim_shift(&ts, shim->offset);
 
     tv->tv_sec = ts.tv_sec;
     tv->tv_usec = ts.tv_nsec / 1000;
@@ -155,7 +160,7 @@ time(time_t *t)
 
     (void) shim_gettime(CLOCK_REALTIME, &ts);
 
-    shim_shift(&ts);
+    shim_shift(&ts, shim->offset);
 
     if (t) {
         *t = ts.tv_sec;

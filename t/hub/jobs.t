@@ -2,21 +2,24 @@
 
 # Jobs that the engine cannot take: they wait, are asked for again, and the
 # newest request for a key counts; their number has a bound; a worker does not
-# leave before them.
+# leave before them, but for a minute.
 
 use strict;
 use warnings;
 
-use lib 't/lib', 't/auction';
+use lib 't/lib', 't/auction', 't/hard';
 use Auction;
+use Hard qw(shift_steady with_shim);
 use RTProp::Gate;
 use RTProp::Test;
 
 use constant DAY => 86_400_000;
 
 my $gate = RTProp::Gate->new;
-my $nginx = rtprop_nginx($gate->options("rtprop_drain 0;\n"),
-                         http => "rtprop_zone rtprop 16m;\n", workers => 1);
+my $nginx = with_shim(sub {
+    rtprop_nginx($gate->options("rtprop_drain 0;\n"),
+                 http => "rtprop_zone rtprop 16m;\n", workers => 1);
+});
 my $due = now_ms() + DAY;
 
 sub metric {
@@ -172,6 +175,27 @@ $gate->set(schedule => 'fk', 'under');
 ok($gate->wait_lines(qr/^$old schedule under \d+ k/),
    'so with one that was under way');
 ok($nginx->wait_drained, 'it is gone, too');
+
+# the engine never takes it
+
+($old) = $nginx->workers;
+$gate->set(schedule => 'f', 'stays');
+$gate->ask(stays => $due);
+$nginx->reload;
+my $dropped = metric('dropped_total');
+
+for my $ms (0, 50_000) {
+    $tries = $gate->lines(qr/^$old schedule stays /);
+    shift_steady($ms);
+    ok($gate->wait_lines(qr/^$old schedule stays /, $tries + 2),
+       "after $ms ms it still tries");
+}
+
+$nginx->allow(qr/this worker, which leaves, gives up: 1/);
+shift_steady(61_000);
+ok($nginx->wait_drained, 'after a minute it gives up');
+like($nginx->log, qr/this worker, which leaves, gives up: 1$/m, 'and says so');
+is(metric('dropped_total'), $dropped + 1, 'it is counted');
 
 $gate->set(schedule => 'f', 'ends');
 $gate->ask(ends => $due);

@@ -227,7 +227,11 @@ is($back->{recovered}, true, 'from the first event on');
 is_deeply([map { $_->{offset} }
            grep { $_->{type} =~ /^chat:(new_mess|messages_r)/ } $ann->events],
           [1 .. 163], 'all of them, each once');
-cmp_ok(metric('rtprop_durable_history_total'), '>=', 1,
-       'which the database had');
+
+SKIP: {
+    skip 'Redis has kept them', 1 if $nginx->engine;
+    cmp_ok(metric('rtprop_durable_history_total'), '>=', 1,
+           'which the database had');
+}
 
 done_testing();
