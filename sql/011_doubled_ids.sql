@@ -102,6 +102,12 @@ BEGIN
          AS u (auction, id, usr, amount, client_id, code, version, ms)
     ON CONFLICT (auction_id, id) DO NOTHING;
 
+    GET DIAGNOSTICS step = ROW_COUNT;
+
+    IF step = cardinality(p_ids) THEN
+        RETURN;
+    END IF;
+
     FOR r.auction_id, r.id, r.user_id, r.amount, r.client_bid_id, r.code,
         r.version, r.at
     IN
@@ -111,22 +117,18 @@ BEGIN
         FROM unnest(p_auctions, p_ids, p_users, p_amounts, p_client_ids,
                     p_codes, p_versions, p_times)
              AS u (auction, id, usr, amount, client_id, code, version, ms)
-        JOIN rtprop.bid b ON b.auction_id = u.auction AND b.id = u.id
-        WHERE (b.accepted, b.user_id, b.amount, b.client_bid_id, b.code,
-               b.version, b.at)
-              IS DISTINCT FROM (false, u.usr, nullif(u.amount, -1),
-                  nullif(u.client_id, ''), u.code, nullif(u.version, 0),
-                  to_timestamp(u.ms / 1000.0))
     LOOP
-        step := 0;
+        FOR step IN 0 .. 64 LOOP
 
-        LOOP
-            step := step + 1;
+            -- it is there
 
-            IF step > 64 THEN
-                RAISE unique_violation
-                    USING MESSAGE = 'rtprop: no id for a refused bid';
-            END IF;
+            EXIT WHEN EXISTS (
+                SELECT FROM rtprop.bid b
+                WHERE b.auction_id = r.auction_id AND b.id = r.id + step
+                  AND (b.accepted, b.user_id, b.amount, b.client_bid_id,
+                       b.code, b.version, b.at)
+                      IS NOT DISTINCT FROM (false, r.user_id, r.amount,
+                          r.client_bid_id, r.code, r.version, r.at));
 
             INSERT INTO rtprop.bid (auction_id, id, user_id, amount,
                 client_bid_id, accepted, code, version, at)
@@ -134,13 +136,12 @@ BEGIN
                 r.client_bid_id, false, r.code, r.version, r.at)
             ON CONFLICT (auction_id, id) DO NOTHING;
 
-            EXIT WHEN FOUND OR EXISTS (
-                SELECT FROM rtprop.bid b
-                WHERE b.auction_id = r.auction_id AND b.id = r.id + step
-                  AND (b.accepted, b.user_id, b.amount, b.client_bid_id,
-                       b.code, b.version, b.at)
-                      IS NOT DISTINCT FROM (false, r.user_id, r.amount,
-                          r.client_bid_id, r.code, r.version, r.at));
+            EXIT WHEN FOUND;
+
+            IF step = 64 THEN
+                RAISE unique_violation
+                    USING MESSAGE = 'rtprop: no id for a refused bid';
+            END IF;
         END LOOP;
     END LOOP;
 END
