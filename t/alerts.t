@@ -44,7 +44,8 @@ my @cases = (
      [rtprop_connections_active => '700x8 1000x3 750x8', '700x20']],
 
     [RtpropWorkersMissing => 3730, [rtprop_workers => '4x719 3x40', '4x760']],
-    [RtpropZoneNearlyFull => 610, [rtprop_zone_used_bytes => '86x130', '85x130'],
+    [RtpropZoneNearlyFull => 610,
+     [rtprop_zone_used_bytes => '86x130', '85x130'],
      [rtprop_zone_size_bytes => '100x130', '100x130']],
     [RtpropZoneFull => 60, $once->('rtprop_engine_full_total')],
     [RtpropHistoryEvicted => 700,
