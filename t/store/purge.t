@@ -18,24 +18,9 @@ my $redis = RTProp::Redis->new->start;
 my ($nginx, $database);
 
 
-# Commits n events of a channel without telling anybody, and forgets some (by
-# their numbers from 1), in one transaction.
-
 sub commit_untold {
     my ($id, $n, @gone) = @_;
-    my $channel = "conversation:$id";
-    my $list = sub { 'ARRAY[' . join(', ', ($_[0]) x $n) . ']' };
-    my $ids = join ', ', 1 .. $n;
-
-    $pg->sql("SELECT count(*) FROM rtprop.append(true, "
-        . join(', ', $list->("'$channel'"), $list->("'chat:news'"),
-               $list->("'{}'"), "ARRAY[$ids]::bigint[]", $list->("''"),
-               $list->('0::bigint'), $list->('0::bigint'), $list->("''"))
-        . ", 7, false); "
-        . "DELETE FROM rtprop.event e USING rtprop.channel c"
-        . " WHERE c.name = '$channel' AND e.channel = c.name"
-        . " AND e.position - c.position + $n IN (@{[join ', ', @gone]})",
-        conn => { dbname => $database });
+    $pg->untold($database, "conversation:$id", $n, @gone);
 }
 
 

@@ -243,6 +243,26 @@ sub sql {
 }
 
 
+# Commits n events of a channel of that database without telling anybody, and
+# forgets some (by their numbers from 1), in one transaction.
+
+sub untold {
+    my ($self, $database, $channel, $n, @gone) = @_;
+    my $list = sub { 'ARRAY[' . join(', ', ($_[0]) x $n) . ']' };
+    my $ids = join ', ', 1 .. $n;
+
+    $self->sql("SELECT count(*) FROM rtprop.append(true, "
+        . join(', ', $list->("'$channel'"), $list->("'chat:news'"),
+               $list->("'{}'"), "ARRAY[$ids]::bigint[]", $list->("''"),
+               $list->('0::bigint'), $list->('0::bigint'), $list->("''"))
+        . ", 7, false); "
+        . "DELETE FROM rtprop.event e USING rtprop.channel c"
+        . " WHERE c.name = '$channel' AND e.channel = c.name"
+        . " AND e.position - c.position + $n IN (@{[join ', ', @gone]})",
+        conn => { dbname => $database });
+}
+
+
 # Its processes: the postmaster first.
 
 sub processes {
