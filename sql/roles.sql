@@ -7,6 +7,11 @@
 -- none, and neither changes nor removes what is kept for audits.  emitter: the
 -- platform's own roles: they may call rtprop.emit() and nothing else.  Both
 -- roles must be there.
+--
+-- PostgreSQL lets everybody call what is created, unless its creator says
+-- otherwise, which he can say of all schemas only: whatever function the owner
+-- creates in this database after this is nobody's but his own.  So the owner should
+-- be a role that owns nothing but the schema.
 
 \set ON_ERROR_STOP on
 

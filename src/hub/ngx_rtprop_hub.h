@@ -255,6 +255,10 @@ ngx_int_t ngx_rtprop_hub_publish(ngx_rtprop_hub_t *hub,
 void ngx_rtprop_hub_publish_op(ngx_rtprop_hub_t *hub,
     ngx_rtprop_publish_t *op);
 
+/* Logs that a document is not what the module writes; NGX_ERROR. */
+ngx_int_t ngx_rtprop_hub_unreadable(ngx_rtprop_hub_t *hub, ngx_str_t *key,
+    ngx_str_t *text);
+
 /* JSON text of payload in pool; payload's reference is taken over. */
 ngx_int_t ngx_rtprop_hub_dump(ngx_pool_t *pool, json_t *payload,
     ngx_str_t *text);

@@ -116,7 +116,8 @@ ngx_rtprop_document_got(ngx_rtprop_op_t *op)
                                            state->value.len);
 
     if (document->json == NULL) {
-        ngx_rtprop_refuse_rc(document->cmd, NGX_ABORT);
+        ngx_rtprop_refuse_rc(document->cmd, ngx_rtprop_hub_unreadable(
+            document->cmd->worker->hub, &state->key, &state->value));
         return;
     }
 
@@ -171,7 +172,9 @@ ngx_rtprop_document_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
                              : document->kind->create();
 
     if (document->json == NULL) {
-        return NGX_ERROR;
+        return version ? ngx_rtprop_hub_unreadable(cmd->worker->hub,
+                                                   &update->state.key, text)
+                       : NGX_ERROR;
     }
 
     if (document->kind->change(document, now) != RTPROP_OK) {
@@ -241,4 +244,16 @@ ngx_rtprop_document_answer(ngx_rtprop_document_t *document, ngx_uint_t status,
     ngx_rtprop_answer(cmd, status, document->kind->name,
                       document->kind->resource(document->json, &id, version),
                       NULL);
+}
+
+
+ngx_int_t
+ngx_rtprop_hub_unreadable(ngx_rtprop_hub_t *hub, ngx_str_t *key,
+    ngx_str_t *text)
+{
+    ngx_log_error(NGX_LOG_ERR, hub->worker->log, 0,
+                  "rtprop: document \"%V\" of %uz octets is not readable",
+                  key, text->len);
+
+    return NGX_ERROR;
 }

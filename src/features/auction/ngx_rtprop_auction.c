@@ -71,9 +71,8 @@ ngx_rtprop_auction_open(ngx_rtprop_auction_change_t *change, ngx_str_t *text,
     a = rtprop_auction_parse((char *) text->data, text->len);
 
     if (a == NULL) {
-        ngx_log_error(NGX_LOG_ERR, change->hub->worker->log, 0,
-                      "rtprop: document \"%V\" of %uz octets is not readable",
-                      &change->update.state.key, text->len);
+        (void) ngx_rtprop_hub_unreadable(change->hub,
+                                         &change->update.state.key, text);
     }
 
     return a;

@@ -521,7 +521,10 @@ ngx_rtprop_auction_http_got(ngx_rtprop_op_t *op)
                            : NULL;
 
     if (a == NULL) {
-        ngx_rtprop_refuse_rc(h->cmd, op->rc == NGX_OK ? NGX_ABORT : op->rc);
+        ngx_rtprop_refuse_rc(h->cmd, op->rc != NGX_OK ? op->rc
+                             : ngx_rtprop_hub_unreadable(h->change.hub,
+                                                         &h->state.key,
+                                                         &h->state.value));
         return;
     }
 

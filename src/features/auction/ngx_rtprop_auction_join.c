@@ -318,6 +318,8 @@ ngx_rtprop_auction_join_state(ngx_rtprop_auction_join_t *j)
     a = rtprop_auction_parse((char *) j->state.value.data, j->state.value.len);
 
     if (a == NULL) {
+        (void) ngx_rtprop_hub_unreadable(j->cmd->worker->hub, &j->state.key,
+                                         &j->state.value);
         return NULL;
     }
 

@@ -98,6 +98,12 @@ ngx_rtprop_chat_history_right(ngx_rtprop_op_t *op)
                                                  page->state.value.len)
                              : NULL;
 
+    if (op->rc == NGX_OK && doc == NULL) {
+        ngx_rtprop_refuse_rc(cmd, ngx_rtprop_hub_unreadable(cmd->worker->hub,
+                             &page->state.key, &page->state.value));
+        return;
+    }
+
     right = rtprop_chat_right(doc, &user,
                               rtprop_identity_has_conversation(cmd->user,
                                                                &id));

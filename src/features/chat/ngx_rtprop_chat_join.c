@@ -154,6 +154,11 @@ ngx_rtprop_chat_join_right(ngx_rtprop_update_t *update, ngx_str_t *text,
     j->doc = version ? rtprop_chat_parse(text->data, text->len) : NULL;
     j->code = NULL;
 
+    if (version && j->doc == NULL) {
+        return ngx_rtprop_hub_unreadable(j->cmd->worker->hub,
+                                         &update->state.key, text);
+    }
+
     user = rtprop_identity_id(j->cmd->user);
     id = ngx_rtprop_chat_pure(&j->id);
 

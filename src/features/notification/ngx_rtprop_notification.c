@@ -101,7 +101,10 @@ ngx_rtprop_notification_listed(ngx_rtprop_op_t *op)
     }
 
     if (doc == NULL) {
-        ngx_rtprop_refuse_rc(cmd, op->rc == NGX_OK ? NGX_ABORT : op->rc);
+        ngx_rtprop_refuse_rc(cmd, op->rc != NGX_OK ? op->rc
+                             : ngx_rtprop_hub_unreadable(cmd->worker->hub,
+                                                         &l->state.key,
+                                                         &l->state.value));
         return;
     }
 
@@ -188,7 +191,9 @@ ngx_rtprop_notification_mark_apply(ngx_rtprop_update_t *update,
                   : rtprop_notification_create();
 
     if (doc == NULL) {
-        return NGX_ERROR;
+        return version ? ngx_rtprop_hub_unreadable(m->cmd->worker->hub,
+                                                   &update->state.key, text)
+                       : NGX_ERROR;
     }
 
     rc = m->cmd->args[0].set

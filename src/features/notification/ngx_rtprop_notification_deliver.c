@@ -190,7 +190,9 @@ ngx_rtprop_notification_one_apply(ngx_rtprop_update_t *update,
                   : rtprop_notification_create();
 
     if (doc == NULL) {
-        return NGX_ERROR;
+        return version ? ngx_rtprop_hub_unreadable(one->delivery->hub,
+                                                   &update->state.key, text)
+                       : NGX_ERROR;
     }
 
     rc = rtprop_notification_add(doc, one->delivery->notification);

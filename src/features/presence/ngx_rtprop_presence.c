@@ -368,7 +368,9 @@ ngx_rtprop_presence_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
                   : rtprop_presence_create();
 
     if (doc == NULL) {
-        return NGX_ERROR;
+        return version ? ngx_rtprop_hub_unreadable(c->hub,
+                                                   &update->state.key, text)
+                       : NGX_ERROR;
     }
 
     rc = c->rule(c, doc, now);

@@ -76,6 +76,13 @@ ngx_rtprop_presence_look_counted(ngx_rtprop_op_t *op)
                                   look->state.value.len)
           : NULL;
 
+    if (look->state.op.rc == NGX_OK && doc == NULL) {
+        look->rc = ngx_rtprop_hub_unreadable(look->hub, &look->state.key,
+                                             &look->state.value);
+        look->done(look);
+        return;
+    }
+
     if (doc && op->rc != NGX_OK) {
 
         /* who cannot be counted is not offline */

@@ -288,7 +288,8 @@ ngx_rtprop_property_counted(ngx_rtprop_op_t *op)
                                        j->state.value.len);
 
         if (j->doc == NULL) {
-            ngx_rtprop_property_undo(j, NGX_ERROR);
+            ngx_rtprop_property_undo(j, ngx_rtprop_hub_unreadable(
+                j->cmd->worker->hub, &j->state.key, &j->state.value));
             return;
         }
     }

@@ -96,7 +96,9 @@ ngx_rtprop_property_news_apply(ngx_rtprop_update_t *update, ngx_str_t *text,
                   : rtprop_property_create();
 
     if (doc == NULL) {
-        return NGX_ERROR;
+        return version ? ngx_rtprop_hub_unreadable(n->cmd->worker->hub,
+                                                   &update->state.key, text)
+                       : NGX_ERROR;
     }
 
     rc = rtprop_property_broadcast(doc, &n->cmd->args[0].str, &n->name,
