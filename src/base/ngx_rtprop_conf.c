@@ -5,6 +5,12 @@
 #include "base/ngx_rtprop_conf.h"
 
 
+/* What connections wait is counted in 32 bits: of ms, and of octets. */
+
+#define NGX_RTPROP_CONF_DAY    (24 * 60 * 60 * 1000)
+#define NGX_RTPROP_CONF_QUEUE  (1024 * 1024 * 1024)
+
+
 typedef struct {
     ngx_str_t            name;
     ngx_uint_t           rate;          /* millitokens a second */
@@ -262,7 +268,7 @@ ngx_rtprop_conf_errors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         n = ngx_atoi(head.data, head.len);
         time = ngx_parse_time(&tail, 0);
 
-        if (n > 0 && n <= 65535 && time > 0) {
+        if (n > 0 && n <= 65535 && time > 0 && time <= NGX_RTPROP_CONF_DAY) {
             lcf->errors = n;
             lcf->errors_time = time;
             return NGX_CONF_OK;
@@ -270,8 +276,8 @@ ngx_rtprop_conf_errors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return ngx_rtprop_conf_bad(cf, &value[1],
-                               "a number from 1 to 65535 and a time as "
-                               "\"50/1m\"");
+                               "a number from 1 to 65535 and a time of at "
+                               "most 1d, as \"50/1m\"");
 }
 
 
@@ -290,9 +296,9 @@ ngx_rtprop_conf_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     time = ngx_parse_time(&value[1], 0);
 
-    if (time == NGX_ERROR || time < 100) {
+    if (time < 100 || time > NGX_RTPROP_CONF_DAY) {
         return ngx_rtprop_conf_bad(cf, &value[1],
-                                   "an interval of at least 100ms");
+                                   "an interval from 100ms to 1d");
     }
 
     lcf->ping_interval = time;
@@ -304,9 +310,9 @@ ngx_rtprop_conf_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         time = ngx_parse_time(&rest, 0);
 
-        if (time == NGX_ERROR || time < 100) {
+        if (time < 100 || time > NGX_RTPROP_CONF_DAY) {
             return ngx_rtprop_conf_bad(cf, &value[2],
-                                       "a timeout of at least 100ms");
+                                       "a timeout from 100ms to 1d");
         }
 
         lcf->ping_timeout = time;
@@ -332,8 +338,8 @@ ngx_rtprop_conf_send_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     hard = ngx_parse_size(&value[1]);
 
-    if (hard == NGX_ERROR || hard < 4096) {
-        return ngx_rtprop_conf_bad(cf, &value[1], "a size of at least 4k");
+    if (hard < 4096 || hard > NGX_RTPROP_CONF_QUEUE) {
+        return ngx_rtprop_conf_bad(cf, &value[1], "a size from 4k to 1024m");
     }
 
     lcf->queue_hard = hard;
@@ -350,10 +356,12 @@ ngx_rtprop_conf_send_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         soft = ngx_parse_size(&head);
         time = ngx_parse_time(&tail, 0);
 
-        if (soft == NGX_ERROR || soft < 1024 || soft > hard || time < 100) {
+        if (soft < 1024 || soft > hard
+            || time < 100 || time > NGX_RTPROP_CONF_DAY)
+        {
             return ngx_rtprop_conf_bad(cf, &value[2],
                            "a soft size from 1k to the hard one and a time "
-                           "of at least 100ms, as \"soft=256k/10s\"");
+                           "from 100ms to 1d, as \"soft=256k/10s\"");
         }
     }
 

@@ -67,7 +67,8 @@ for my $ws ($ann, $ben) {
     for (1 .. 2) {
         last if $told->{offset} == 3;
         $state = $ws->wait_for('chat:joined');
-        $told = $ws->wait_for('resumed')->{payload}{channels}{'conversation:c1'};
+        $told = $ws->wait_for('resumed')->{payload}{channels};
+        $told = $told->{'conversation:c1'};
         is($told->{recovered}, JSON::PP::false, 'a loss is told');
         is($told->{offset}, $state->{offset}, 'and the state goes with it');
     }

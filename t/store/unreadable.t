@@ -57,7 +57,8 @@ my @cases = (
     ['auction:x' => 'GET', '/api/auctions/x'],
     ['auction:x' => 'PUT', '/api/auctions/x', \%auction],
     ['notifications:ann' => 'a list', 'notification:list', {}],
-    ['notifications:ann' => 'a mark', 'notification:read', { all => JSON::PP::true }],
+    ['notifications:ann' => 'a mark', 'notification:read',
+     { all => JSON::PP::true }],
     ['agent:x' => 'an agent', 'presence:check_agent', { agent_id => 'x' }],
 );
 
