@@ -41,8 +41,8 @@ sub module {
 
 sub start {
     my ($class, %opt) = @_;
-    my $self = bless { workers => 4, zone => '4m', history => 1000, %opt },
-                     $class;
+    my $self = bless { workers => 4, zone => '4m', history => 1000,
+                       timeout => '60s', %opt }, $class;
 
     if (($ENV{RTPROP_TEST_ENGINE} // '') eq 'redis') {
         require RTProp::Redis;
@@ -67,7 +67,7 @@ sub hold  { $_[0]{hold} }
 
 sub address {
     my ($self) = @_;
-    return $self->hold ? $self->hold->socket . ' timeout=60s'
+    return $self->hold ? $self->hold->socket . " timeout=$self->{timeout}"
                        : $self->redis->socket;
 }
 

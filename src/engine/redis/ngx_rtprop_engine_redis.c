@@ -199,7 +199,7 @@ ngx_rtprop_er_up(void *data)
 
     ngx_rtprop_er_lives(er);
     ngx_rtprop_er_places(er, 1);
-    ngx_rtprop_er_members_again(er, 0);
+    ngx_rtprop_er_members_again(er, NGX_RTPROP_ER_AGAIN_UNSAID);
     ngx_rtprop_er_schedule_due(&er->due);
 }
 

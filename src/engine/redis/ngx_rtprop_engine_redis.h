@@ -113,7 +113,8 @@ struct ngx_rtprop_er_s {
     ngx_queue_t                    said;
     ngx_uint_t                     telling; /* commands under way for them */
     ngx_uint_t                     ncame;   /* whom nobody has heard of yet */
-    ngx_msec_t                     since;   /* it is up */
+    ngx_msec_t                     since;   /* it is up, or has a new name */
+    int64_t                        born;    /* Redis' data, by its clock, ms */
 
     ngx_str_t                      reaping; /* name of a dead worker, or none */
     u_char                         reaping_text[NGX_RTPROP_ER_ID_MAX];
@@ -296,6 +297,7 @@ void ngx_rtprop_er_read_waiting(ngx_rtprop_er_t *er,
 
 typedef enum {
     NGX_RTPROP_ER_IN = 0,          /* Redis has it */
+    NGX_RTPROP_ER_AGAIN,           /* this worker was taken for dead */
     NGX_RTPROP_ER_COMING,          /* came while Redis was away */
     NGX_RTPROP_ER_CAME,            /* Redis has it, others have not heard */
     NGX_RTPROP_ER_LEAVING,         /* is being told that it leaves */
@@ -322,8 +324,15 @@ typedef struct {
 
 void ngx_rtprop_er_members_init(ngx_rtprop_er_t *er);
 
+typedef enum {
+    NGX_RTPROP_ER_AGAIN_UNSAID,    /* what it was not told yet */
+    NGX_RTPROP_ER_AGAIN_ALL,       /* it has lost its data */
+    NGX_RTPROP_ER_AGAIN_REAPED     /* the former name's may be gone */
+} ngx_rtprop_er_again_e;
+
 /* This worker has a new name, or Redis is back: tells it its members. */
-void ngx_rtprop_er_members_again(ngx_rtprop_er_t *er, ngx_uint_t all);
+void ngx_rtprop_er_members_again(ngx_rtprop_er_t *er,
+    ngx_rtprop_er_again_e which);
 
 
 /* ------------------------------------- ngx_rtprop_engine_redis_members.c */

@@ -116,10 +116,13 @@ void
 ngx_rtprop_er_member_came(ngx_rtprop_er_t *er, ngx_rtprop_er_member_t *m,
     redisReply *reply)
 {
+    ngx_uint_t  coming;
+
+    coming = (m->state == NGX_RTPROP_ER_COMING);
     m->state = NGX_RTPROP_ER_IN;
 
     if (ngx_rtprop_er_get_number(reply, 3) == 1
-        || ngx_rtprop_er_get_number(reply, 1) == 1)
+        || (coming && ngx_rtprop_er_get_number(reply, 1) == 1))
     {
         m->state = NGX_RTPROP_ER_CAME;
         m->users = ngx_rtprop_er_get_number(reply, 2);

@@ -412,12 +412,31 @@ ngx_rtprop_er_presence_result(ngx_rtprop_er_call_t *call,
 
 /* -------------------------------------------------------- saying it again */
 
-/* With all set each session is added again, by this worker's new name. */
+/*
+ * All are added again, by this worker's new name.  Those who were told of as
+ * gone, since it was taken for dead, are told of as come.
+ */
 
 void
-ngx_rtprop_er_members_again(ngx_rtprop_er_t *er, ngx_uint_t all)
+ngx_rtprop_er_members_again(ngx_rtprop_er_t *er, ngx_rtprop_er_again_e which)
 {
-    if (all && !ngx_queue_empty(&er->said)) {
+    ngx_queue_t             *q;
+    ngx_rtprop_er_member_t  *m;
+
+    if (which == NGX_RTPROP_ER_AGAIN_REAPED) {
+        for (q = ngx_queue_head(&er->said);
+             q != ngx_queue_sentinel(&er->said);
+             q = ngx_queue_next(q))
+        {
+            m = ngx_queue_data(q, ngx_rtprop_er_member_t, queue);
+
+            if (m->state == NGX_RTPROP_ER_IN) {
+                m->state = NGX_RTPROP_ER_AGAIN;
+            }
+        }
+    }
+
+    if (which != NGX_RTPROP_ER_AGAIN_UNSAID && !ngx_queue_empty(&er->said)) {
         ngx_queue_add(&er->unsaid, &er->said);
         ngx_queue_init(&er->said);
     }
@@ -537,6 +556,10 @@ ngx_rtprop_er_member_said(ngx_rtprop_er_call_t *call)
         if (m) {
             ngx_queue_remove(&m->queue);
             ngx_queue_insert_tail(&er->unsaid, &m->queue);
+
+            if (m->state == NGX_RTPROP_ER_AGAIN) {
+                m->state = NGX_RTPROP_ER_COMING;
+            }
         }
 
         return;
@@ -544,7 +567,9 @@ ngx_rtprop_er_member_said(ngx_rtprop_er_call_t *call)
 
     if (call->number) {
 
-        if (m && m->state == NGX_RTPROP_ER_COMING) {
+        if (m && (m->state == NGX_RTPROP_ER_COMING
+                  || m->state == NGX_RTPROP_ER_AGAIN))
+        {
             ngx_rtprop_er_member_came(er, m, reply);
         }
 

@@ -16,7 +16,7 @@
 #define NGX_RTPROP_ER_PERIOD    1000       /* ms */
 #define NGX_RTPROP_ER_REAPING   5000       /* ms */
 #define NGX_RTPROP_ER_MACHINE   17         /* octets of a name: it and a dot */
-#define NGX_RTPROP_ER_OTHERS    6          /* a reply's names begin there */
+#define NGX_RTPROP_ER_OTHERS    7          /* a reply's names begin there */
 
 
 static void ngx_rtprop_er_woken(void *data);
@@ -126,7 +126,7 @@ ngx_rtprop_er_tick(ngx_event_t *ev)
         ngx_rtprop_er_lives(er);
         ngx_rtprop_er_schedule_due(&er->due);
         ngx_rtprop_er_places(er, 0);
-        ngx_rtprop_er_members_again(er, 0);
+        ngx_rtprop_er_members_again(er, NGX_RTPROP_ER_AGAIN_UNSAID);
         ngx_rtprop_er_members_came(er);
     }
 
@@ -165,7 +165,7 @@ ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
     n = heard ? ngx_min(heard->elements, NGX_RTPROP_SLOTS) : 0;
     size = 3 * sizeof("$workers") + (3 + n) * NGX_RTPROP_ER_ID_MAX;
 
-    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 11 + n, size);
+    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 12 + n, size);
 
     if (call == NULL) {
         return;
@@ -186,6 +186,7 @@ ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
     machine.len = NGX_RTPROP_ER_MACHINE;
     ngx_rtprop_er_copy(call, &machine);
     ngx_rtprop_er_number_ask(er, call);
+    ngx_rtprop_er_number(call, er->known ? er->born : 0);
 
     for (i = NGX_RTPROP_ER_OTHERS; i < n; i++) {
         i = ngx_rtprop_er_next_dead(er, heard, i, &dead);
@@ -268,6 +269,13 @@ ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call)
 
     if (reply) {
         ngx_rtprop_er_heard(er, reply);
+
+    } else if (!er->known) {
+
+        /* a name that Redis may hear yet, and that would never have a lease */
+
+        ngx_rtprop_er_rename(er);
+        ngx_rtprop_er_members_again(er, NGX_RTPROP_ER_AGAIN_REAPED);
     }
 
     if (er->tick_again && !er->ticking) {
@@ -290,24 +298,25 @@ ngx_rtprop_er_heard(ngx_rtprop_er_t *er, redisReply *reply)
         ngx_rtprop_er_reap(er, &dead);
     }
 
-    if (known != -1) {
-        ngx_rtprop_er_numbered(er, reply);
-    }
+    er->born = ngx_rtprop_er_get_number(reply, NGX_RTPROP_ER_OTHERS - 1);
 
-    if (known == -1 || (known == 0 && er->known)) {
+    if (known < 0) {
         ngx_log_error(NGX_LOG_NOTICE, er->worker->log, 0,
                       "rtprop: Redis did not know this worker any more, "
                       "its presence is told again");
 
         ngx_rtprop_er_rename(er);
         er->known = 0;
+        er->since = ngx_current_msec;
         ngx_rtprop_er_lives(er);
         ngx_rtprop_er_places(er, 1);
-        ngx_rtprop_er_members_again(er, 1);
-
+        ngx_rtprop_er_members_again(er, known == -1
+                                        ? NGX_RTPROP_ER_AGAIN_REAPED
+                                        : NGX_RTPROP_ER_AGAIN_ALL);
         return;
     }
 
+    ngx_rtprop_er_numbered(er, reply);
     er->known = 1;
 
     if (ngx_rtprop_er_next_dead(er, reply, NGX_RTPROP_ER_OTHERS, &dead)

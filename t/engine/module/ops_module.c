@@ -17,13 +17,15 @@ static void ops_deliver(ngx_rtprop_hub_t *hub, ngx_rtprop_event_t *events,
 static void ops_lost(ngx_rtprop_hub_t *hub);
 static void ops_presence_lost(ngx_rtprop_hub_t *hub, ngx_str_t *set,
     ngx_str_t *user, ngx_str_t *info, ngx_uint_t users);
+static void ops_presence_came(ngx_rtprop_hub_t *hub, ngx_str_t *set,
+    ngx_str_t *user, ngx_str_t *info, ngx_uint_t users);
 static void ops_job(ngx_rtprop_hub_t *hub, ngx_str_t *key, ngx_str_t *payload,
     uint64_t fence);
 
 
 static ngx_rtprop_engine_handler_t  ops_engine_handler = {
     ops_deliver, ops_lost, ops_presence_lost, ops_job, NULL, NULL,
-    NULL, NULL
+    NULL, ops_presence_came
 };
 
 
@@ -557,6 +559,14 @@ ops_presence_lost(ngx_rtprop_hub_t *hub, ngx_str_t *set, ngx_str_t *user,
     if (ngx_strncmp(user->data, "storm", 5) != 0) {
         ops_note((ops_t *) hub, "gone %V %V %V %ui\n", set, user, info, users);
     }
+}
+
+
+static void
+ops_presence_came(ngx_rtprop_hub_t *hub, ngx_str_t *set, ngx_str_t *user,
+    ngx_str_t *info, ngx_uint_t users)
+{
+    ops_note((ops_t *) hub, "came %V %V %V %ui\n", set, user, info, users);
 }
 
 

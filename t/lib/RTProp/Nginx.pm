@@ -72,7 +72,8 @@ sub new {
         main => '', events => '', http => '', server => '', files => {},
         workers => 4, connections => 1024, tls => 0,
         log_level => $ENV{RTPROP_LOG} || 'info',
-        allow => [], %opt, killed => {}, owner => $$,
+        allow => [], within => [], address => '127.0.0.1',
+        %opt, killed => {}, owner => $$,
     }, $class;
 
     $self->{workers} = 0 if $self->{single};
@@ -129,6 +130,7 @@ sub engine {
 
 
 sub prefix     { $_[0]{prefix} }
+sub address    { $_[0]{address} }
 sub port       { $_[0]{port} }
 sub tls_port   { $_[0]{tls_port} }
 sub master_pid { $_[0]{pid} }
@@ -205,7 +207,7 @@ sub conf {
     my $module = module();
     my $processes = $self->{single} ? 'master_process off'
                                     : "worker_processes $self->{workers}";
-    my $listen = "127.0.0.1:$self->{port}"
+    my $listen = "$self->{address}:$self->{port}"
                  . ($self->{reuseport} ? ' reuseport' : '');
 
     return <<"END";
@@ -288,7 +290,7 @@ sub spawn {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{prefix}/logs/stderr.log";
         open STDERR, '>&', \*STDOUT;
-        exec(binary(), $self->arguments, '-g', 'daemon off;')
+        exec(@{$self->{within}}, binary(), $self->arguments, '-g', 'daemon off;')
             or POSIX::_exit(127);
     }
 
@@ -559,7 +561,7 @@ sub test_config {
 
     if ($pid == 0) {
         open STDERR, '>&', \*STDOUT;
-        exec(binary(), $self->arguments, '-t') or POSIX::_exit(127);
+        exec(@{$self->{within}}, binary(), $self->arguments, '-t') or POSIX::_exit(127);
     }
 
     my $said = do { local $/; <$fh> } // '';

@@ -167,7 +167,7 @@ sub client {
     $opt{accepted} = sub { $nginx->worker_of($_[0]) == $worker } if $worker;
     $opt{token} = token(%claims) if !exists $opt{token};
 
-    my $ws = RTProp::WS->connect(path => '/ws', %opt,
+    my $ws = RTProp::WS->connect(path => '/ws', host => $nginx->address, %opt,
         port => $opt{tls} ? $nginx->tls_port : $nginx->port);
 
     if ($wait) {
@@ -185,6 +185,7 @@ sub http {
     my $nginx = delete $opt{nginx} || $started[-1];
 
     return RTProp::HTTP->new(
+        host => $nginx->address,
         port => $opt{tls} ? $nginx->tls_port : $nginx->port, %opt);
 }
 

@@ -7,28 +7,46 @@
 -- ARGV: worker, lease (ms), 1 if it does not take on the dead, the dead one it
 -- is reaping (or none), the lease of that (ms), what names of its machine
 -- begin with; the number that counts for it now (or -1), 1 if that is sure, the
--- time of its last id; then names whose process is gone
+-- time of its last id; since when, by what it heard, there is data here (0: its
+-- name is new); then names whose process is gone
 --
--- Returns: 1 if it was known, 0 if it is new, -1 if it is taken for dead; the
--- time; the dead worker that it shall reap, or nothing; its number (-1: none is
--- left), 1 if that is sure, the time after which its ids must be; the others of
--- its machine whose lease runs.
+-- Returns: 1 if it was known, 0 if it is new, -1 if it is taken for dead, -2 if
+-- the data was lost; the time; the dead worker that it shall reap, or nothing;
+-- its number (-1: none is left), 1 if that is sure, the time after which its ids
+-- must be; since when there is data; the others of its machine whose lease runs.
+--
+-- A name that was known is not taken up again, so that a call that comes late,
+-- by a connection given up since, does not hide that its members are gone.
 
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local machine = ARGV[6]
 
-for i = 10, #ARGV do
+for i = 11, #ARGV do
     if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
         redis.call('ZADD', KEYS[1], 'XX', now - 1, ARGV[i])
     end
 end
 
-if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
-    return { -1, now, '', -1, 0, 0 }
+local born = redis.call('HGET', KEYS[3], 'born')
+
+if not born then
+    born = string.format('%.0f', now)
+    redis.call('HSET', KEYS[3], 'born', born)
 end
 
 local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1
+   or (not known and ARGV[10] == born)
+then
+    return { -1, now, '', -1, 0, 0, tonumber(born) }
+end
+
+if not known and ARGV[10] ~= '0' then
+    return { -2, now, '', -1, 0, 0, tonumber(born) }
+end
+
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 
 if ARGV[4] ~= '' then
@@ -144,7 +162,7 @@ local function claim()
 end
 
 local n, sure, after = claim()
-local reply = { known and 1 or 0, now, dead, n, sure, after }
+local reply = { known and 1 or 0, now, dead, n, sure, after, tonumber(born) }
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
     if id ~= ARGV[1] and string.sub(id, 1, #machine) == machine
