@@ -107,6 +107,14 @@ typedef enum {
 } ngx_rtprop_pg_state_e;
 
 
+/* A process of the server; pids are used again. */
+
+typedef struct {
+    ngx_uint_t                 pid;
+    ngx_uint_t                 start;     /* usec, by the server's clock */
+} ngx_rtprop_pg_backend_t;
+
+
 typedef ngx_int_t (*ngx_rtprop_pg_step_pt)(ngx_rtprop_pg_t *pg,
     PGresult *res);
 
@@ -128,6 +136,8 @@ struct ngx_rtprop_pg_s {
 
     ngx_rtprop_pg_step_pt      step;      /* of the setup */
     PGresult                  *res;       /* of its statement */
+    ngx_rtprop_pg_backend_t    backend;   /* the server's end */
+    ngx_rtprop_pg_backend_t    former;    /* given up; pid 0: none */
     ngx_uint_t                 migration; /* under way */
 
     void  (*ready)(ngx_rtprop_pg_t *pg);

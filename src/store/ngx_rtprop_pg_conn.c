@@ -8,6 +8,7 @@
  */
 
 #include "store/ngx_rtprop_pg.h"
+#include "base/ngx_rtprop_socket.h"
 
 
 #define NGX_RTPROP_PG_BACKOFF_MIN  100       /* ms */
@@ -341,6 +342,14 @@ ngx_rtprop_pg_lose(ngx_rtprop_pg_t *pg, const char *status,
 
     if (pg->state == NGX_RTPROP_PG_CONNECTING) {
         pg->turn++;
+    }
+
+    if (was_ready) {
+        pg->former = pg->backend;
+    }
+
+    if (pg->db && PQsocket(pg->db) != -1) {
+        ngx_rtprop_socket_abort(PQsocket(pg->db), pg->store->worker->log);
     }
 
     ngx_rtprop_pg_drop(pg);

@@ -6,6 +6,10 @@
 #include "store/ngx_rtprop_pg.h"
 
 
+#define NGX_RTPROP_PG_START                                                  \
+    "(extract(epoch FROM backend_start) * 1000000)::bigint"
+
+
 /* A query under preparation; freed with its segment's end. */
 
 typedef struct {
@@ -18,6 +22,10 @@ typedef struct {
 
 
 static ngx_int_t ngx_rtprop_pg_session(ngx_rtprop_pg_t *pg, PGresult *res);
+static ngx_int_t ngx_rtprop_pg_end_former(ngx_rtprop_pg_t *pg);
+static ngx_int_t ngx_rtprop_pg_former_ended(ngx_rtprop_pg_t *pg,
+    PGresult *res);
+static ngx_int_t ngx_rtprop_pg_migrations(ngx_rtprop_pg_t *pg);
 static ngx_int_t ngx_rtprop_pg_version(ngx_rtprop_pg_t *pg, PGresult *res);
 static ngx_int_t ngx_rtprop_pg_version_bad(ngx_rtprop_pg_t *pg,
     PGresult *res);
@@ -38,7 +46,7 @@ static void ngx_rtprop_pg_unusable(ngx_rtprop_pg_t *pg,
 void
 ngx_rtprop_pg_setup(ngx_rtprop_pg_t *pg)
 {
-    u_char  sql[640];
+    u_char  sql[768];
 
     (void) ngx_snprintf(sql, sizeof(sql),
         "SELECT current_setting('transaction_read_only'),"
@@ -49,7 +57,9 @@ ngx_rtprop_pg_setup(ngx_rtprop_pg_t *pg)
         " set_config('idle_in_transaction_session_timeout', '%M', false),"
         " set_config('default_transaction_isolation',"
                    " 'read committed', false),"
-        " set_config('default_transaction_deferrable', 'off', false)%Z",
+        " set_config('default_transaction_deferrable', 'off', false),"
+        " pg_backend_pid(), (SELECT " NGX_RTPROP_PG_START
+        " FROM pg_stat_activity WHERE pid = pg_backend_pid())%Z",
         pg->store->conf->timeout, pg->store->conf->timeout * 2);
 
     (void) ngx_rtprop_pg_ask(pg, (char *) sql, ngx_rtprop_pg_session);
@@ -83,6 +93,56 @@ ngx_rtprop_pg_session(ngx_rtprop_pg_t *pg, PGresult *res)
                       "is acknowledged may be lost when it crashes");
     }
 
+    pg->backend.pid = ngx_rtprop_pg_number(res, 0, 8);
+    pg->backend.start = ngx_rtprop_pg_number(res, 0, 9);
+
+    return (pg->writes && pg->former.pid) ? ngx_rtprop_pg_end_former(pg)
+                                          : ngx_rtprop_pg_migrations(pg);
+}
+
+
+/*
+ * What the former connection was asked for is asked for again by this one.  If
+ * its process hangs, or has not read all yet, it would do so after it.
+ */
+
+static ngx_int_t
+ngx_rtprop_pg_end_former(ngx_rtprop_pg_t *pg)
+{
+    u_char  sql[256];
+
+    (void) ngx_snprintf(sql, sizeof(sql),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid = %ui AND " NGX_RTPROP_PG_START " = %ui%Z",
+        pg->former.pid, pg->former.start);
+
+    return ngx_rtprop_pg_ask(pg, (char *) sql, ngx_rtprop_pg_former_ended);
+}
+
+
+static ngx_int_t
+ngx_rtprop_pg_former_ended(ngx_rtprop_pg_t *pg, PGresult *res)
+{
+    u_char     buf[256];
+    ngx_str_t  line;
+
+    pg->former.pid = 0;
+
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
+        line = ngx_rtprop_pg_line(PQresultErrorMessage(res), buf, sizeof(buf));
+
+        ngx_log_error(NGX_LOG_WARN, pg->store->worker->log, 0,
+                      "rtprop: PostgreSQL, the %s connection: the former one's "
+                      "process goes on: %V", pg->name, &line);
+    }
+
+    return ngx_rtprop_pg_migrations(pg);
+}
+
+
+static ngx_int_t
+ngx_rtprop_pg_migrations(ngx_rtprop_pg_t *pg)
+{
     return ngx_rtprop_pg_ask(pg,
         "SELECT coalesce(max(version), 0),"
         " coalesce(max(version) FILTER (WHERE breaking), 0)"

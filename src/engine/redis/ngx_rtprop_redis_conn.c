@@ -4,9 +4,9 @@
  */
 
 #include "engine/redis/ngx_rtprop_redis_conn.h"
+#include "base/ngx_rtprop_socket.h"
 
 
-static void ngx_rtprop_redis_conn_reset(ngx_rtprop_redis_conn_t *conn);
 static void ngx_rtprop_redis_conn_timer(ngx_event_t *ev);
 static void ngx_rtprop_redis_conn_idle(ngx_rtprop_redis_conn_t *conn);
 static void ngx_rtprop_redis_conn_pinged(ngx_rtprop_redis_cmd_t *cmd);
@@ -115,37 +115,13 @@ ngx_rtprop_redis_conn_fail(ngx_rtprop_redis_conn_t *conn, const char *fmt, ...)
         ngx_rtprop_redis_stat(conn->redis, NGX_RTPROP_REDIS_STAT_LOST, 1);
     }
 
-    ngx_rtprop_redis_conn_reset(conn);
+    if (conn->c) {
+        ngx_rtprop_socket_abort(conn->c->fd, conn->c->log);
+    }
+
     ngx_rtprop_redis_conn_close(conn);
 
     conn->owner->lost(conn);
-}
-
-
-/*
- * What was sent, and did not arrive, shall not: what is said by the connections
- * to come would be older than it.
- */
-
-static void
-ngx_rtprop_redis_conn_reset(ngx_rtprop_redis_conn_t *conn)
-{
-    struct linger  linger;
-
-    if (conn->c == NULL) {
-        return;
-    }
-
-    linger.l_onoff = 1;
-    linger.l_linger = 0;
-
-    if (setsockopt(conn->c->fd, SOL_SOCKET, SO_LINGER, &linger,
-                   sizeof(linger))
-        == -1)
-    {
-        ngx_log_error(NGX_LOG_ALERT, conn->c->log, ngx_socket_errno,
-                      "setsockopt(SO_LINGER) failed");
-    }
 }
 
 
