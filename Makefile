@@ -70,7 +70,7 @@ UNIT_PKGS := $(CC_PKG) $(SAN_PKG) libc6-dev libjansson-dev libssl-dev \
 TEST_PKGS := perl libio-socket-ssl-perl openssl:openssl clang:clang gcc:gcc \
            chromium:chromium node:nodejs npm:npm promtool:prometheus \
            redis-server:redis-server \
-           postgresql:postgresql
+           postgresql:postgresql ip:iproute2 unshare:util-linux
 CLUSTER_PKGS := redis-server:redis-server postgresql setpriv:util-linux
 
 LINT_PKGS := perl cppcheck clang-tidy:clang-tidy

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# A process of PostgreSQL hangs with what it was sent: the worker gives it up and
-# asks for the same by another connection, and the former one does nothing more
-# when it goes on.
+# A process of PostgreSQL hangs with what it was sent: the worker gives it up
+# and asks for the same by another connection, and the former one does nothing
+# more when it goes on.
 
 use strict;
 use warnings;

@@ -1,8 +1,9 @@
 package RTProp::Host;
 
 # A machine of its own: a network namespace with two cables to the test's.
-# Clients come by the front one; Redis and PostgreSQL, at the test's, are reached
-# by the back one, which can be cut: then packets vanish, and nobody is told.
+# Clients come by the front one; Redis and PostgreSQL, at the test's, are
+# reached by the back one, which can be cut: then packets vanish, and nobody is
+# told.
 #
 #   RTProp::Host->alone;                # before anything is started
 #   my $host = RTProp::Host->new;

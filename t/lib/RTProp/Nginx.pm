@@ -16,7 +16,8 @@ package RTProp::Nginx;
 # certificate); reuseport (true: the kernel spreads connections over the
 # workers); allow (patterns of error lines that are expected); redis (an
 # RTProp::Redis that was started: the engine is on it); store (text of the http
-# level: empty, or the directive of a database).  RTPROP_MODULE and RTPROP_NGINX
+# level: empty, or the directive of a database); within, address (a command that
+# runs it elsewhere, and where it listens: RTProp::Host has both).  RTPROP_MODULE and RTPROP_NGINX
 # replace the module and the binary; with RTPROP_TEST_ENGINE=redis each nginx
 # has a Redis of its own, with RTPROP_TEST_STORE a database (those on one Redis
 # a common one).
@@ -290,8 +291,8 @@ sub spawn {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{prefix}/logs/stderr.log";
         open STDERR, '>&', \*STDOUT;
-        exec(@{$self->{within}}, binary(), $self->arguments, '-g', 'daemon off;')
-            or POSIX::_exit(127);
+        exec(@{$self->{within}}, binary(), $self->arguments, '-g',
+             'daemon off;') or POSIX::_exit(127);
     }
 
     $self->{pid} = $pid;
@@ -561,7 +562,8 @@ sub test_config {
 
     if ($pid == 0) {
         open STDERR, '>&', \*STDOUT;
-        exec(@{$self->{within}}, binary(), $self->arguments, '-t') or POSIX::_exit(127);
+        exec(@{$self->{within}}, binary(), $self->arguments, '-t')
+            or POSIX::_exit(127);
     }
 
     my $said = do { local $/; <$fh> } // '';
