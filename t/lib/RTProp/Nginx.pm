@@ -15,12 +15,12 @@ package RTProp::Nginx;
 # worker; workers is 0 then); tls (true: a second port with a self-signed
 # certificate); reuseport (true: the kernel spreads connections over the
 # workers); allow (patterns of error lines that are expected); redis (an
-# RTProp::Redis that was started: the engine is on it); store (text of the http
-# level: empty, or the directive of a database); within, address (a command that
-# runs it elsewhere, and where it listens: RTProp::Host has both).  RTPROP_MODULE and RTPROP_NGINX
-# replace the module and the binary; with RTPROP_TEST_ENGINE=redis each nginx
-# has a Redis of its own, with RTPROP_TEST_STORE a database (those on one Redis
-# a common one).
+# RTProp::Redis that was started: the engine is on it); store (text of the
+# http level: empty, or the directive of a database); within, address (a command
+# that runs it elsewhere, and where it listens: RTProp::Host has both).
+# RTPROP_MODULE and RTPROP_NGINX replace the module and the binary; with
+# RTPROP_TEST_ENGINE=redis each nginx has a Redis of its own, with
+# RTPROP_TEST_STORE a database (those on one Redis a common one).
 
 use strict;
 use warnings;
