@@ -5,7 +5,8 @@
 
 . "$(dirname "$0")/../../lib/module.sh"
 
-link "$obj"/addon/base/ngx_rtprop_{zone,journal,block,chain,slot,conf}.o \
+link \
+    "$obj"/addon/base/ngx_rtprop_{zone,journal,block,chain,slot,conf,socket}.o \
     "$obj"/addon/base/ngx_rtprop_stat{,_render}.o \
     "$obj"/addon/base/rtprop_hash.o \
     "$obj"/addon/session/{ngx_rtprop_limit,rtprop_rate}.o \

@@ -18,6 +18,6 @@ for object in "$obj"/addon/redis/*.o; do
 done
 
 link "${objects[@]}" \
-    "$obj"/addon/base/ngx_rtprop_{zone,journal,block,chain,slot,conf}.o \
+    "$obj"/addon/base/ngx_rtprop_{zone,journal,block,chain,slot,conf,socket}.o \
     "$obj"/addon/base/ngx_rtprop_stat{,_render}.o \
     "$obj"/addon/base/rtprop_hash.o -lhiredis
