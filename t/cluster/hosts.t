@@ -19,7 +19,7 @@ RTProp::Host->alone;
 
 my $redis = RTProp::Redis->new(conf => 'bind 0.0.0.0')->start;
 my $pg = RTProp::Postgres->new(conf => "listen_addresses = '*'\n",
-                               hba => 'host all all 10.78.0.0/16 trust');
+                               hba => 'host all all 10.79.0.0/16 trust');
 $pg->start;
 $pg->migrate;
 
@@ -28,15 +28,15 @@ my ($a, $b) = map { host($_) } @hosts;
 
 sub host {
     my ($host) = @_;
-    my $at = $host->services;
-    my $conninfo = $pg->conninfo(host => $at);
+    my $at = $host->there('engine');
+    my $conninfo = $pg->conninfo(host => $host->there('store'));
 
     return rtprop_nginx(
         $host->options, workers => 2, allow => [qr/Redis|PostgreSQL/],
         prefix => "rtprop_engine redis;\n"
             . "rtprop_redis redis://$at:@{[$redis->port]} timeout=1s"
             . " connect_timeout=1s retry=100ms;\n"
-            . "rtprop_presence_lease 3s;\n"
+            . "rtprop_presence_lease 3s;\nrtprop_redis_failover 1s;\n"
             . qq{rtprop_postgres "$conninfo" timeout=1s connect_timeout=1s;\n},
         location => 'rtprop_rate message off; rtprop_rate other off;');
 }
@@ -81,7 +81,7 @@ $_->fence, $_->clear for $ann, $ben;
 
 # ---- a cable is cut
 
-$hosts[1]->cut;
+$hosts[1]->cut('engine', 'store');
 $ben->send_json('chat:send_message', { conversation_id => 'c1',
     content => 'lost?', client_message_id => 'm1' }, 'm1');
 
@@ -100,7 +100,7 @@ is(scalar(grep { $_ } @said), 3, 'the other machine goes on');
 
 # ---- it is mended
 
-$hosts[1]->mend;
+$hosts[1]->mend('engine', 'store');
 ok(becomes($b, 'ok'), 'it is back by itself');
 ok(counted($_, 2), 'and its viewer is counted again') for values %viewers;
 
@@ -111,16 +111,61 @@ is_deeply(\@heard, \@said, 'what was missed is heard, in order');
 my $again = says($ben, 'c1', 'lost?', client_message_id => 'm1');
 is($again->{offset}, $said[-1]{offset} + 1, 'what was refused is said again');
 is_deeply(gets($ann, 'lost?'), $again, 'and heard');
-
-for my $ws ($ann, $ben) {
-    $ws->fence;
-    is(scalar(grep { $_->{type} eq 'chat:new_message' } $ws->events), 0,
-       'once');
-}
+only_heard();
 
 is(join(' ', map { $_->{type} } grep { $_->{type} =~ /user_(left|joined)/ }
              $ann->events), 'chat:user_left chat:user_joined',
    'who was cut off has gone and come');
-is($pg->sql("SELECT count(*) FROM rtprop.message"), 6, 'and kept once');
+is(kept(), 6, 'and all is kept once');
+
+sub kept { $pg->sql('SELECT count(*) FROM rtprop.message') }
+
+sub only_heard {
+    for my $ws ($ann, $ben) {
+        $ws->fence;
+        is(scalar(grep { $_->{type} eq 'chat:new_message' } $ws->events), 0,
+           'once');
+    }
+}
+
+# Both say something, and both hear both, in one order.
+
+sub exchange {
+    my ($name) = @_;
+    my @mine = map { says($_->[0], 'c1', "$name of $_->[1]") }
+               [$ann, 'ann'], [$ben, 'ben'];
+
+    ok($mine[$_], "$name: said and acknowledged") for 0, 1;
+    is_deeply([gets($ann, "$name of ben"), gets($ben, "$name of ann")],
+              [@mine[1, 0]], "$name: heard by the other");
+    only_heard();
+}
+
+
+# ---- only Redis is out of reach, for long: by way of the database
+
+$hosts[1]->cut('engine');
+ok(becomes($b, 'degraded'), 'no way to Redis, and said so');
+ok($b->wait_log(qr/instances exchange through the/), 'there is another way');
+exchange('without Redis');
+$hosts[1]->mend('engine');
+ok(becomes($b, 'ok'), 'there is the first way again');
+exchange('with Redis');
+is(kept(), 10, 'nothing twice');
+
+
+# ---- only PostgreSQL is
+
+$hosts[1]->cut('store');
+ok(becomes($b, 'degraded'), 'no way to the database, and said so');
+ok(says($ann, 'c1', 'by ann'), 'the other machine writes');
+ok(gets($ben, 'by ann'), 'which is heard');
+error_is($ben, 'chat:send_message',
+         { conversation_id => 'c1', content => 'by ben' }, 'unavailable',
+         'nothing is acknowledged');
+$hosts[1]->mend('store');
+ok(becomes($b, 'ok'), 'there is a way again');
+exchange('with a database');
+is(kept(), 13, 'nothing twice, and what was refused not at all');
 
 done_testing();

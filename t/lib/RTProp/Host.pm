@@ -1,15 +1,14 @@
 package RTProp::Host;
 
-# A machine of its own: a network namespace with two cables to the test's.
-# Clients come by the front one; Redis and PostgreSQL, at the test's, are
-# reached by the back one, which can be cut: then packets vanish, and nobody is
-# told.
+# A machine of its own: a network namespace with three cables to the test's.
+# Clients come by the front one; Redis is reached by the engine's, PostgreSQL by
+# the store's.  Those can be cut: then packets vanish, and nobody is told.
 #
 #   RTProp::Host->alone;                # before anything is started
 #   my $host = RTProp::Host->new;
 #   my $nginx = rtprop_nginx($host->options);
-#   $host->services;                    # the address of Redis and PostgreSQL
-#   $host->cut; $host->mend;
+#   $host->there('engine');             # its address at the test's end
+#   $host->cut('engine', 'store'); $host->mend('engine');
 
 use strict;
 use warnings;
@@ -19,6 +18,7 @@ use Test::More ();
 
 use RTProp::Nginx;
 
+my %net = (front => '10.77', engine => '10.78', store => '10.79');
 my $count = 0;
 
 
@@ -60,17 +60,17 @@ sub new {
         return $its && $its ne readlink "/proc/$$/ns/net";
     }) or croak 'no namespace';
 
-    run(qw(ip link add), "front$n", qw(type veth peer name front netns),
-        $self->{pid});
-    run(qw(ip link add), "back$n", qw(type veth peer name back netns),
-        $self->{pid});
-    run(qw(ip addr add), "10.77.$n.1/24", 'dev', "front$n");
-    run(qw(ip addr add), "10.78.$n.1/24", 'dev', "back$n");
-    $self->inside(qw(ip addr add), "10.77.$n.2/24", qw(dev front));
-    $self->inside(qw(ip addr add), "10.78.$n.2/24", qw(dev back));
-    $self->inside(qw(ip link set), $_, 'up') for qw(lo front back);
-    run(qw(ip link set), "front$n", 'up');
-    $self->mend;
+    $self->inside(qw(ip link set lo up));
+
+    for my $cable (sort keys %net) {
+        run(qw(ip link add), "$cable$n", qw(type veth peer name), $cable,
+            'netns', $self->{pid});
+        run(qw(ip addr add), $self->there($cable) . '/24', 'dev', "$cable$n");
+        $self->inside(qw(ip addr add), $self->here($cable) . '/24', 'dev',
+                      $cable);
+        $self->inside(qw(ip link set), $cable, 'up');
+        $self->mend($cable);
+    }
 
     return $self;
 }
@@ -92,13 +92,24 @@ sub inside {
 
 sub options {
     my ($self) = @_;
-    return (within => [$self->within], address => "10.77.$self->{n}.2");
+    return (within => [$self->within], address => $self->here('front'));
 }
 
 
-sub services { "10.78.$_[0]{n}.1" }
-sub cut      { run(qw(ip link set), "back$_[0]{n}", 'down') }
-sub mend     { run(qw(ip link set), "back$_[0]{n}", 'up') }
+sub there { "$net{$_[1]}.$_[0]{n}.1" }
+sub here  { "$net{$_[1]}.$_[0]{n}.2" }
+
+
+sub cut {
+    my ($self, @cables) = @_;
+    run(qw(ip link set), "$_$self->{n}", 'down') for @cables;
+}
+
+
+sub mend {
+    my ($self, @cables) = @_;
+    run(qw(ip link set), "$_$self->{n}", 'up') for @cables;
+}
 
 
 1;
