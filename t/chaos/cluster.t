@@ -60,7 +60,7 @@ my @done = $chaos->run([
 ], $ENV{CHAOS_SECONDS});
 
 $chaos->stop;
-read_database();
+$chaos->read_database($postgres);
 
 my ($ok, $text) = $chaos->judge;
 ok($ok, 'nothing is wrong after ' . join(', ', @done)) or diag($text);
@@ -68,36 +68,3 @@ note($text);
 like($text, qr/\b[1-9]\d* resumed/, 'people had to come back');
 
 done_testing();
-
-
-sub read_database {
-    for my $row (split /\n/, $postgres->sql(<<'END')) {
-SELECT conversation_id, id, sender_id, coalesce(client_message_id, '')
-FROM rtprop.message WHERE conversation_id LIKE 'chaos-%'
-END
-        my ($room, $id, $user, $c) = split /\|/, $row, -1;
-        $chaos->fact({ k => 'db', table => 'message', id => $id, u => $user,
-                       ch => "conversation:$room", c => length $c ? $c : undef
-                     });
-    }
-
-    for my $row (split /\n/, $postgres->sql(<<'END')) {
-SELECT auction_id, id, amount FROM rtprop.bid
-WHERE accepted AND auction_id LIKE 'chaos-%'
-END
-        my ($auction, $id, $amount) = split /\|/, $row;
-        $chaos->fact({ k => 'db', table => 'bid', id => $id,
-                       ch => "auction:$auction", amount => $amount + 0 });
-    }
-
-    for my $row (split /\n/, $postgres->sql(<<'END')) {
-SELECT DISTINCT ON (a.id) a.id, a.status, a.price, b.bidder_number
-FROM rtprop.auction a JOIN rtprop.bid b ON b.auction_id = a.id
-WHERE b.accepted AND a.id LIKE 'chaos-%' ORDER BY a.id, b.amount DESC
-END
-        my ($auction, $status, $price, $winner) = split /\|/, $row;
-        $chaos->fact({ k => 'db', table => 'auction', status => $status,
-                       ch => "auction:$auction", price => $price + 0,
-                       winner => $winner + 0 });
-    }
-}

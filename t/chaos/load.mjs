@@ -14,7 +14,7 @@
  * is how many seconds those who are gone may be counted for.
  */
 
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
@@ -26,7 +26,7 @@ const RETRIES = 100;
 const options = parseArgs({ options: {
     url: { type: 'string', multiple: true },
     api: { type: 'string', multiple: true },
-    key: { type: 'string' },
+    'key-file': { type: 'string' },
     out: { type: 'string' },
     prefix: { type: 'string', default: 'chaos' },
     clients: { type: 'string', default: '20' },
@@ -44,6 +44,8 @@ if (!options.url || !options.api || !options.out) {
     process.exit(2);
 }
 
+const key = options['key-file']
+            && readFileSync(options['key-file'], 'utf8').trim();
 const random = generator(Number(options.seed));
 const out = createWriteStream(options.out);
 let acked = 0;
@@ -197,8 +199,7 @@ async function api(method, path, body, expected = [200]) {
             const answer = await fetch(`${base}/${path}`, {
                 method, body: body && JSON.stringify(body),
                 headers: { 'Content-Type': 'application/json',
-                           ...(options.key && {
-                               Authorization: `Bearer ${options.key}` }) },
+                           ...(key && { Authorization: `Bearer ${key}` }) },
             });
 
             if (expected.includes(answer.status)) {

@@ -13,9 +13,9 @@ package RTProp::Chaos;
 #   my ($ok, $text) = $chaos->judge(anew => 0);
 #
 # An action is [name, sub]; the sub leaves everything running again, or on its
-# way; accidents(), deaths() and hold() give what every cluster has.  Between
-# two actions the load must have got STEP more messages acknowledged, so each of
-# them is answered by a cluster that serves again.
+# way; accidents(), deaths(), hold() and sever() give what clusters have.
+# Between two actions the load must have got STEP more messages acknowledged, so
+# each of them is answered by a cluster that serves again.
 
 use strict;
 use warnings;
@@ -32,6 +32,7 @@ use Time::HiRes qw(time);
 use RTProp::HTTP;
 
 use constant { STEP => 20, TIMEOUT => 90 };
+use constant EXCHANGE => qr/exchange by database/;
 
 my $dir = 't/chaos';
 
@@ -77,7 +78,7 @@ sub server {
         rtprop_rate other off;
     }
 
-    location /api/ { rtprop api; }
+    location /api/ { rtprop api; rtprop_api_key api.key; }
     location = /health { rtprop health; }
 END
 }
@@ -116,14 +117,57 @@ sub hold {
 
     $server->pause;
 
-    for my $nginx (@{$self->{instances}}) {
-        my $http = RTProp::HTTP->new(port => $nginx->port);
+    $self->until_healthy(0, @{$self->{instances}});
+    $server->resume;
+}
+
+
+# Machines' cables are cut until they have noticed (with a pattern: until their
+# engine's state is such), and others have gone on.  They are whole again when
+# this returns.
+
+sub sever {
+    my ($self, $hosts, $nginx, $cables, $state) = @_;
+
+    $_->cut(@$cables) for @$hosts;
+    $self->until_healthy(0, @$nginx);
+    $self->until_engine($state, @$nginx) if $state;
+    $self->progress;
+    $_->mend(@$cables) for @$hosts;
+    $self->until_healthy(1, @$nginx);
+}
+
+
+sub until_healthy {
+    my ($self, $well, @nginx) = @_;
+
+    for my $nginx (@nginx) {
+        my $http = health($nginx);
 
         $nginx->wait_until(sub {
-            $http->get('/health')->{json}{status} ne 'ok' });
+            my $status = $http->get('/health')->{json}{status} // '';
+            return $well == ($status eq 'ok');
+        }, 30) or croak 'no change in health';
     }
+}
 
-    $server->resume;
+
+sub until_engine {
+    my ($self, $state, @nginx) = @_;
+
+    for my $nginx (@nginx) {
+        my $http = health($nginx);
+
+        $nginx->wait_until(sub {
+            ($http->get('/health')->{json}{engine}{status} // '') =~ $state
+        }, 30) or croak "never $state";
+    }
+}
+
+
+sub health {
+    my ($nginx) = @_;
+    return RTProp::HTTP->new(host => $nginx->address, port => $nginx->port);
 }
 
 
@@ -134,16 +178,7 @@ sub away {
     my ($self, $redis, $accident) = @_;
 
     $redis->kill;
-
-    for my $nginx (@{$self->{instances}}) {
-        my $http = RTProp::HTTP->new(port => $nginx->port);
-
-        $nginx->wait_until(sub {
-            $http->get('/health')->{json}{engine}{status}
-                =~ /exchange by database/ })
-            or croak 'no exchange through the database';
-    }
-
+    $self->until_engine(EXCHANGE, @{$self->{instances}});
     $self->progress;
     $accident->();
     $self->progress;
@@ -153,9 +188,10 @@ sub away {
 # What servers that are killed and held make nginx say, and no more than that.
 
 sub redis_lines {
-    return qr/rtprop:\ Redis\ "127\.0\.0\.1:\d+"\ is\ away:
+    return qr/rtprop:\ Redis\ "[\d.]+:\d+"\ is\ away:
               \ (?:connection\ (?:closed\ by\ Redis|lost)
                  |Connection\ (?:refused|reset\ by\ peer)
+                 |No\ route\ to\ host
                  |connecting\ timed\ out|no\ reply\ in\ \d+\ ms
                  |loading\ its\ data)$/x;
 }
@@ -171,11 +207,13 @@ sub postgres_lines {
 
 sub start {
     my ($self) = @_;
-    my @ports = map { $_->port } @{$self->{instances}};
+    my @nginx = @{$self->{instances}};
+    my @at = map { $_->address . ':' . $_->port } @nginx;
 
     $self->{pid} = open2($self->{out}, $self->{in}, 'node', "$dir/load.mjs",
-        (map { ('--url', "ws://127.0.0.1:$_/ws?u={user}",
-                '--api', "http://127.0.0.1:$_/api") } @ports),
+        (map { ('--url', "ws://$_/ws?u={user}", '--api', "http://$_/api") }
+         @at),
+        '--key-file', $nginx[0]->prefix . '/api.key',
         '--out', $self->{history}, map { ("--$_", $self->{$_}) }
         qw(seed clients rooms auctions properties rate ghosts));
 
@@ -258,6 +296,43 @@ sub fact {
     my ($self, $fact) = @_;
 
     push @{$self->{facts}}, JSON::PP->new->canonical->encode($fact);
+}
+
+
+# What the database holds of the load's.
+
+sub read_database {
+    my ($self, $postgres) = @_;
+
+    for my $row (split /\n/, $postgres->sql(<<'END')) {
+SELECT conversation_id, id, sender_id, coalesce(client_message_id, '')
+FROM rtprop.message WHERE conversation_id LIKE 'chaos-%'
+END
+        my ($room, $id, $user, $c) = split /\|/, $row, -1;
+        $self->fact({ k => 'db', table => 'message', id => $id, u => $user,
+                       ch => "conversation:$room", c => length $c ? $c : undef
+                     });
+    }
+
+    for my $row (split /\n/, $postgres->sql(<<'END')) {
+SELECT auction_id, id, amount FROM rtprop.bid
+WHERE accepted AND auction_id LIKE 'chaos-%'
+END
+        my ($auction, $id, $amount) = split /\|/, $row;
+        $self->fact({ k => 'db', table => 'bid', id => $id,
+                       ch => "auction:$auction", amount => $amount + 0 });
+    }
+
+    for my $row (split /\n/, $postgres->sql(<<'END')) {
+SELECT DISTINCT ON (a.id) a.id, a.status, a.price, b.bidder_number
+FROM rtprop.auction a JOIN rtprop.bid b ON b.auction_id = a.id
+WHERE b.accepted AND a.id LIKE 'chaos-%' ORDER BY a.id, b.amount DESC
+END
+        my ($auction, $status, $price, $winner) = split /\|/, $row;
+        $self->fact({ k => 'db', table => 'auction', status => $status,
+                       ch => "auction:$auction", price => $price + 0,
+                       winner => $winner + 0 });
+    }
 }
 
 
