@@ -7,6 +7,8 @@ package RTProp::Hold;
 #   $hold->socket                  # where clients connect
 #   $hold->hold(qr/SELECT 1/);     # of the connections there are, from now on;
 #                                  # returns once that was held back
+#   $hold->catch(qr/SELECT 1/);    # of any connection, from where that is sent
+#   $hold->caught;                 # returns once it was
 #   $hold->release;                # it arrives, whether its sender lives or not
 
 use strict;
@@ -60,10 +62,26 @@ sub hold {
 sub release { $_[0]->ask('release') }
 
 
+sub catch {
+    my ($self, $pattern) = @_;
+    syswrite $self->{control}, "catch $pattern\n";
+}
+
+
+sub caught { $_[0]->answer('caught') }
+
+
 sub ask {
     my ($self, $line) = @_;
 
     syswrite $self->{control}, "$line\n";
+    return $self->answer($line);
+}
+
+
+sub answer {
+    my ($self, $line) = @_;
+
     IO::Select->new($self->{control})->can_read(PATIENCE)
         or croak "$line: not in time";
     return sysread $self->{control}, my $answer, 64;
@@ -76,7 +94,7 @@ sub ask {
 sub relay {
     my ($listen, $control, $to) = @_;
     my $select = IO::Select->new($listen, $control);
-    my (%other, %held, $pattern);
+    my (%other, %held, $pattern, $catch);
 
     local $SIG{PIPE} = 'IGNORE';
 
@@ -98,7 +116,9 @@ sub relay {
             if ($from == $control) {
                 return if !$n;
 
-                if ($data =~ /^hold (.*)/) {
+                if ($data =~ /^catch (.*)/) {
+                    $catch = qr/$1/;
+                } elsif ($data =~ /^hold (.*)/) {
                     $pattern = qr/$1/;
                     $_ //= '' for values %held;
                     seen($control, \$pattern, $_) for values %held;
@@ -118,6 +138,12 @@ sub relay {
                 $held{$from} .= $data if $n;
 
                 seen($control, \$pattern, $held{$from});
+
+            } elsif ($n && $catch && exists $held{$from}
+                     && $data =~ $catch)
+            {
+                $held{$from} = $data;
+                seen($control, \$catch, $data);
 
             } elsif ($n) {
                 syswrite $other{$from}, $data;
