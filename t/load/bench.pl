@@ -11,6 +11,7 @@
 use strict;
 use warnings;
 
+use File::Temp;
 use POSIX ();
 use List::Util qw(max sum0);
 use Time::HiRes qw(time);
@@ -244,9 +245,27 @@ sub cross {
 
 
 # Chat with PostgreSQL, each message acknowledged after its commit, in turn with
-# what the same disk gives for one commit after the other.  Nothing is pinned.
+# what the same disk gives for one commit after the other; on this disk, and as
+# if it took a millisecond more for each flush.  Nothing is pinned.
 
 sub durable {
+    my $dir = File::Temp->newdir('slow-XXXXXX', TMPDIR => 1);
+    my $slow = "$dir/slow_disk.so";
+
+    chmod 0755, "$dir";
+    system($ENV{CC} || 'cc', '-O2', '-D_GNU_SOURCE', '-shared', '-fPIC', '-o',
+           $slow, 't/load/preload/slow_disk.c', '-ldl') == 0
+        or die "slow_disk.c is not compiled\n";
+
+    durable_on('this disk');
+
+    local @ENV{qw(LD_PRELOAD SLOW_DISK_US)} = ($slow, 1000);
+    durable_on('1 ms more a flush');
+}
+
+
+sub durable_on {
+    my ($disk) = @_;
     my $pg = RTProp::Postgres->new(fsync => 1);
     my (@results, @single);
 
@@ -266,7 +285,7 @@ sub durable {
     $load->stop;
     $pg->stop;
 
-    show('100 rooms of 10, on PostgreSQL: messages',
+    show("rooms on PostgreSQL, $disk: messages",
          median(map { $_->{messages_per_s} } @results), '',
          (map { my $p = $_; median(map { $_->{latency_us}{$p} } @results) }
           qw(p50 p99)), missed(@results));
