@@ -25,6 +25,7 @@
 #include "engine/redis/rtprop_redis_wire.c"
 #include "engine/redis/ngx_rtprop_redis_client.c"
 #include "engine/redis/ngx_rtprop_redis_cluster.c"
+#include "base/ngx_rtprop_socket.c"
 #include "engine/redis/ngx_rtprop_redis_conn.c"
 #include "engine/redis/ngx_rtprop_redis_login.c"
 #include "engine/redis/ngx_rtprop_redis_node.c"

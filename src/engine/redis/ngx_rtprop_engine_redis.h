@@ -99,6 +99,7 @@ struct ngx_rtprop_er_s {
     uint64_t                       machine;
     uint32_t                       boot;    /* whose monotonic clock */
     ngx_uint_t                     generation;
+    ngx_msec_t                     renamed;
     ngx_event_t                    tick;
 
     ngx_rbtree_t                   channels;

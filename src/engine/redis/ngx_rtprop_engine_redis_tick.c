@@ -92,6 +92,7 @@ ngx_rtprop_er_rename(ngx_rtprop_er_t *er)
     u_char  *p;
 
     er->generation++;
+    er->renamed = ngx_current_msec;
 
     p = er->id_text;
     p = ngx_cpymem(p, "$worker:", sizeof("$worker:") - 1);
@@ -288,8 +289,9 @@ ngx_rtprop_er_ticked(ngx_rtprop_er_call_t *call)
 static void
 ngx_rtprop_er_heard(ngx_rtprop_er_t *er, redisReply *reply)
 {
-    int64_t    known;
-    ngx_str_t  dead;
+    int64_t     known;
+    ngx_str_t   dead;
+    ngx_uint_t  soon;
 
     known = ngx_rtprop_er_get_number(reply, 0);
     ngx_rtprop_er_get_text(reply, 2, &dead);
@@ -305,10 +307,18 @@ ngx_rtprop_er_heard(ngx_rtprop_er_t *er, redisReply *reply)
                       "rtprop: Redis did not know this worker any more, "
                       "its presence is told again");
 
+        /* a Redis that knows no name, however new, is not asked all the time */
+
+        soon = ngx_current_msec - er->renamed >= NGX_RTPROP_ER_PERIOD;
+
         ngx_rtprop_er_rename(er);
         er->known = 0;
         er->since = ngx_current_msec;
-        ngx_rtprop_er_lives(er);
+
+        if (soon) {
+            ngx_rtprop_er_lives(er);
+        }
+
         ngx_rtprop_er_places(er, 1);
         ngx_rtprop_er_members_again(er, known == -1
                                         ? NGX_RTPROP_ER_AGAIN_REAPED
