@@ -43,9 +43,21 @@ sub host {
 
 sub status { http(nginx => $_[0])->get('/health')->{json}{status} // '' }
 
+# Health speaks for one worker; all of them are well when both count two.
+
+sub well {
+    my ($nginx) = @_;
+    my $metrics = http(nginx => $nginx)->get('/metrics')->{body};
+    my %up = $metrics =~ /^rtprop_(redis|store)_up (\d+)/mg;
+
+    return $up{redis} == 2 && $up{store} == 2;
+}
+
 sub becomes {
     my ($nginx, $status) = @_;
-    return $nginx->wait_until(sub { status($nginx) eq $status }, 30);
+    return $nginx->wait_until(sub {
+        status($nginx) eq $status && ($status ne 'ok' || well($nginx))
+    }, 30);
 }
 
 ok(becomes($_, 'ok'), 'a machine is ready') for $a, $b;

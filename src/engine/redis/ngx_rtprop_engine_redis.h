@@ -116,6 +116,7 @@ struct ngx_rtprop_er_s {
     ngx_uint_t                     ncame;   /* whom nobody has heard of yet */
     ngx_msec_t                     since;   /* it is up, or has a new name */
     int64_t                        born;    /* Redis' data, by its clock, ms */
+    int64_t                        answered;   /* the last tick, by it */
 
     ngx_str_t                      reaping; /* name of a dead worker, or none */
     u_char                         reaping_text[NGX_RTPROP_ER_ID_MAX];

@@ -166,7 +166,7 @@ ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
     n = heard ? ngx_min(heard->elements, NGX_RTPROP_SLOTS) : 0;
     size = 3 * sizeof("$workers") + (3 + n) * NGX_RTPROP_ER_ID_MAX;
 
-    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 12 + n, size);
+    call = ngx_rtprop_er_call(er, NGX_RTPROP_ER_TICK, 13 + n, size);
 
     if (call == NULL) {
         return;
@@ -188,6 +188,7 @@ ngx_rtprop_er_tell(ngx_rtprop_er_t *er, redisReply *heard)
     ngx_rtprop_er_copy(call, &machine);
     ngx_rtprop_er_number_ask(er, call);
     ngx_rtprop_er_number(call, er->known ? er->born : 0);
+    ngx_rtprop_er_number(call, er->answered);
 
     for (i = NGX_RTPROP_ER_OTHERS; i < n; i++) {
         i = ngx_rtprop_er_next_dead(er, heard, i, &dead);
@@ -294,6 +295,7 @@ ngx_rtprop_er_heard(ngx_rtprop_er_t *er, redisReply *reply)
     ngx_uint_t  soon;
 
     known = ngx_rtprop_er_get_number(reply, 0);
+    er->answered = ngx_rtprop_er_get_number(reply, 1);
     ngx_rtprop_er_get_text(reply, 2, &dead);
 
     if (dead.len && dead.len < NGX_RTPROP_ER_ID_MAX - sizeof("$worker:")) {

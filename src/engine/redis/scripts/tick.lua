@@ -8,7 +8,8 @@
 -- is reaping (or none), the lease of that (ms), what names of its machine
 -- begin with; the number that counts for it now (or -1), 1 if that is sure, the
 -- time of its last id; since when, by what it heard, there is data here (0: its
--- name is new); then names whose process is gone
+-- name is new); when it was answered last (0: never); then names whose process is
+-- gone
 --
 -- Returns: 1 if it was known, 0 if it is new, -1 if it is taken for dead, -2 if
 -- the data was lost; the time; the dead worker that it shall reap, or nothing;
@@ -22,9 +23,9 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local machine = ARGV[6]
 
-for i = 11, #ARGV do
+for i = 12, #ARGV do
     if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
-        redis.call('ZADD', KEYS[1], 'XX', now - 1, ARGV[i])
+        redis.call('ZADD', KEYS[1], 'XX', 0, ARGV[i])
     end
 end
 
@@ -53,10 +54,37 @@ if ARGV[4] ~= '' then
     redis.call('ZADD', KEYS[1], 'XX', now + ARGV[5], ARGV[4])
 end
 
+-- Leases that ended while nobody was heard do not tell who is dead: who was
+-- there before, and has only now found the way again, gives the others the time
+-- of a lease to do so.  A name whose process is gone (lease 0) is dead all the same.
+
+local SILENCE = 3000
+
+local function over()
+    local r = redis.call('HMGET', KEYS[3], 'heard', 'broke', 'calm')
+    local broke, calm = tonumber(r[2] or 0), tonumber(r[3] or 0)
+    local last = tonumber(ARGV[11])
+
+    if now - tonumber(r[1] or 0) > SILENCE then
+        broke = now
+        redis.call('HSET', KEYS[3], 'broke', broke)
+    end
+
+    local just = now - broke <= SILENCE
+
+    if just and last > 0 and now - last > SILENCE then
+        calm = broke + tonumber(ARGV[2])
+        redis.call('HSET', KEYS[3], 'calm', calm)
+    end
+
+    return (just or now < calm) and 0 or now
+end
+
 local dead = ''
+local ended = over()
 
 if ARGV[3] == '0' and ARGV[4] == '' then
-    local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now,
+    local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ended,
                            'LIMIT', 0, 1)
 
     if old[1] then
@@ -79,7 +107,7 @@ end
 -- whose ids are the oldest first, and its ids go on after those, whatever the
 -- new machine's clock says.
 
-local COUNT, KEEP, SILENCE, TRUST, MARGIN = 128, 60000, 3000, 15000, 640000
+local COUNT, KEEP, TRUST, MARGIN = 128, 60000, 15000, 640000
 
 local function entry(text)
     local who, till, last, after, sure =
