@@ -43,7 +43,12 @@ ngx_rtprop_durable_watch(ngx_rtprop_durable_t *d, ngx_uint_t all)
     ngx_pool_t                 *pool;
     ngx_rtprop_durable_look_t  *look;
 
-    if (d->watching || d->epoch == 0) {
+    if (d->watching) {
+        d->watch_again |= (all != 0);
+        return;
+    }
+
+    if (d->epoch == 0) {
         return;
     }
 
@@ -179,6 +184,13 @@ ngx_rtprop_durable_look_end(ngx_rtprop_durable_look_t *look)
     }
 
     ngx_rtprop_hub_free_pool(d->hub, look->pool);
+
+    /* asked for meanwhile: this one may have begun too early to see all */
+
+    if (d->watch_again) {
+        d->watch_again = 0;
+        ngx_rtprop_durable_watch(d, 1);
+    }
 }
 
 
