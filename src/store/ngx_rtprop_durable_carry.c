@@ -51,15 +51,23 @@ static void ngx_rtprop_durable_heal_newest(ngx_rtprop_durable_read_t *read);
 static void ngx_rtprop_durable_healed(void *data, ngx_int_t rc);
 
 
+/* The inner engine may be back, and the exchange about to end. */
+
 void
 ngx_rtprop_durable_carry(ngx_rtprop_durable_carry_t *carry)
 {
+    ngx_rtprop_engine_t  *inner;
+
     if (carry->n == 0) {
         carry->done(carry);
         return;
     }
 
-    if (ngx_rtprop_failover_active(carry->d)) {
+    inner = carry->d->inner;
+
+    if (ngx_rtprop_failover_active(carry->d)
+        && ngx_strcmp(inner->status(inner), "ok") != 0)
+    {
         ngx_rtprop_failover_tell(carry->d, carry->events, carry->n);
         carry->done(carry);
         return;
