@@ -40,7 +40,7 @@
 #define NGX_RTPROP_EV_HIDDEN     0x04      /* kept in history, not delivered */
 #define NGX_RTPROP_EV_RECEIPT    0x08      /* kind wants to know of delivery */
 #define NGX_RTPROP_EV_POSITION   0x10      /* carried: no event, see publish */
-#define NGX_RTPROP_EV_QUIET      0x20      /* carried: kept, not delivered */
+#define NGX_RTPROP_EV_QUIET      0x20      /* carried: kept, see publish */
 
 
 struct ngx_rtprop_event_s {
@@ -111,7 +111,9 @@ struct ngx_rtprop_op_s {
  *                                    its channel (with what would have been
  *                                    published ahead of it by this operation)
  *
- * With NGX_RTPROP_EV_QUIET it is kept, without that flag, and not delivered.
+ * With NGX_RTPROP_EV_QUIET it is kept, without that flag, and not delivered, if
+ * its channel begins by this operation: who listens to one that goes on has not
+ * heard it.
  * NGX_RTPROP_EV_POSITION is no event: a channel of another epoch, or none,
  * takes epoch and offset, with an empty history; one of this epoch stays as it
  * is.  Volatile ones go out as ever.

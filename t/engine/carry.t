@@ -111,6 +111,9 @@ is(carry(channel => 'q', epoch => 'e1', offset => 2, n => 3,
 is(kept('q'), 'e1/4: 2(8) 3(8) 4(8)', 'with their other flags');
 is(carry(channel => 'q', epoch => 'e1', offset => 5), '0 0 0', 'then one');
 is(heard('q/5'), 'q/5', 'that is delivered as the first');
+is(carry(channel => 'q', epoch => 'e1', offset => 4, n => 3, flags => 0x20),
+   '0 0 0', 'quiet ones behind it');
+is(heard('q/6'), 'q/6', 'are not: the channel has listeners who lack them');
 
 is(carry(channel => 'p', epoch => 'e1', offset => 9, flags => 0x10),
    '0 0 0', 'a position');

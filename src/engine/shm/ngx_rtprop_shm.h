@@ -258,6 +258,7 @@ typedef struct {
 
     size_t                    spare;       /* octets, before that step */
     ngx_uint_t                written;     /* events, in the step under way */
+    ngx_rtprop_ref_t          begun;       /* channel, by that step; 0: none */
     const char               *error;       /* of the step, to be logged */
     int64_t                   full;        /* when that was logged, same */
     unsigned                  refused:1;   /* no room will help */

@@ -38,6 +38,7 @@ ngx_rtprop_shm_carry_step(ngx_rtprop_shm_t *shm, void *data)
     ngx_uint_t  i;
 
     shm->written = 0;
+    shm->begun = 0;
 
     for (i = 0; i < op->nevents; i++) {
         ngx_rtprop_shm_carry_empty(shm, &op->events[i], &shm->outs[i]);
@@ -118,6 +119,7 @@ ngx_rtprop_shm_carry_one(ngx_rtprop_shm_t *shm, ngx_rtprop_publish_t *op,
 
     if (ch->epoch != ev->epoch) {
         ngx_rtprop_shm_log(shm, &ch->epoch, 16);
+        shm->begun = ref;
 
         ch->epoch = ev->epoch;
         ch->offset = ev->offset
@@ -153,7 +155,9 @@ ngx_rtprop_shm_carry_keep(ngx_rtprop_shm_t *shm, ngx_rtprop_event_t *ev,
 
     rc = ngx_rtprop_shm_log_keep(shm, out->channel, rec);
 
-    if (rc != NGX_OK || (ev->flags & NGX_RTPROP_EV_QUIET)) {
+    if (rc != NGX_OK
+        || ((ev->flags & NGX_RTPROP_EV_QUIET) && out->channel == shm->begun))
+    {
         return rc;
     }
 

@@ -75,7 +75,9 @@ local function carry(c, kind, body, epoch, offset, time)
     if kind == 'p' or offset <= c.offset then return true end
     if offset > c.offset + 1 then return false end
 
-    append(c, body, time, kind == 'q')
+    -- who listens to a channel that goes on has not heard it
+
+    append(c, body, time, kind == 'q' and c.wipe)
     return true
 end
 
