@@ -1,7 +1,7 @@
 /*
  * One person of the load: chats, bids and watches over a connection that is
- * made again, to the next server, whenever it ends; notes down what it was
- * told as facts for the checker.
+ * made again, to the next server, whenever it ends or the server can do nothing
+ * for long; notes down what it was told as facts for the checker.
  */
 
 import WebSocket from 'ws';
@@ -10,6 +10,7 @@ const RETRY = new Set(['unavailable', 'rate_limited', 'internal', 'not_joined',
                        'conflict']);
 const MIN_DELAY = 50, MAX_DELAY = 1000;     /* ms before the next try */
 const ANSWER_TIME = 5000;                   /* ms until a command is repeated */
+const PATIENCE = 8;     /* refusals in a row, until another server is asked */
 
 export class Client {
     #urls;
@@ -23,6 +24,7 @@ export class Client {
     #timer = null;
     #closed = false;
     #finishing = null;
+    #refusals = 0;              /* since the server last did what was asked */
 
     constructor({ user, urls, at, channels, fact, random }) {
         this.user = user;
@@ -144,11 +146,19 @@ export class Client {
         }
     }
 
+    #impatient(code) {
+        if (code === 'unavailable' && ++this.#refusals === PATIENCE) {
+            this.#refusals = 0;
+            this.#socket.terminate();
+        }
+    }
+
     #settle(id) {
         const entry = this.#pending.get(id);
 
         clearTimeout(entry?.timer);
         this.#pending.delete(id);
+        this.#refusals = 0;
 
         return entry;
     }
@@ -303,6 +313,7 @@ export class Client {
 
         } else if (RETRY.has(payload.code)) {
             this.#again(id);
+            this.#impatient(payload.code);
 
         } else if (this.#settle(id)) {
             this.#fact({ k: 'refused', u: this.user, c: id,
@@ -313,6 +324,7 @@ export class Client {
     #rejected({ id, payload }) {
         if (RETRY.has(payload.code)) {
             this.#again(id);
+            this.#impatient(payload.code);
             return;
         }
 

@@ -17,12 +17,6 @@ use RTProp::Host;
 use RTProp::Postgres;
 use RTProp::Redis;
 use RTProp::Test;
-use Test::More ();
-
-# Its load stood still once, in some 15 runs, for a reason not found yet.
-
-Test::More::plan(skip_all => 'part of "make chaos" only')
-    if !defined $ENV{CHAOS_SECONDS};
 
 RTProp::Host->alone;
 
