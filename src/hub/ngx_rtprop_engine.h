@@ -148,7 +148,8 @@ typedef struct {
  * subscribe: from now on this worker hears the channel, until it unsubscribes.
  * lazy: many subscribe to channels of which most stay empty ("user:{id}"); an
  * engine that delivers to this worker anyway may leave it uncounted, and the
- * channel unmade: it then clears subscribe, and no unsubscribe follows.
+ * channel unmade: it then clears subscribe, and no unsubscribe follows.  It may
+ * also subscribe while the position is not to be had: then epoch is 0.
  */
 typedef struct {
     ngx_rtprop_op_t            op;

@@ -6,6 +6,9 @@
  *
  * There may be very many at once, so it is spread over the worker's turns; such
  * a subscription is pending until then, and hears nothing of the channel.
+ *
+ * A session that opened while the place of its user's channel was not to be had
+ * is told of it in the same way, but hears what comes.
  */
 
 #include "hub/ngx_rtprop_hub.h"
@@ -45,15 +48,52 @@ ngx_rtprop_hub_give_up(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch)
         sub->lost = 1;
         sub->asked = 0;
         sub->placed = 0;
-        ch->lost = 1;
+
+        ngx_rtprop_hub_anew_soon(hub, ch);
     }
+}
 
-    if (ch->lost) {
-        hub->anew_more = 1;
 
-        if (!hub->anew.timer_set) {
-            ngx_add_timer(&hub->anew, 0);
+void
+ngx_rtprop_hub_anew_soon(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch)
+{
+    ch->lost = 1;
+    hub->anew_more = 1;
+
+    if (!hub->anew.timer_set) {
+        ngx_add_timer(&hub->anew, 0);
+    }
+}
+
+
+void
+ngx_rtprop_hub_user_found(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
+    uint64_t epoch, uint64_t offset)
+{
+    ngx_queue_t           *q;
+    ngx_rtprop_sub_t      *sub;
+    ngx_rtprop_session_t  *s;
+
+    for (q = ngx_queue_head(&ch->subs);
+         q != ngx_queue_sentinel(&ch->subs);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
+        s = sub->session;
+
+        if (!s->placed || s->own.epoch) {
+            continue;
         }
+
+        s->own.epoch = epoch;
+        s->own.offset = offset;
+        s->own.start = offset;
+
+        sub->offset = offset;
+        sub->lost = 1;
+        sub->asked = 0;
+
+        ngx_rtprop_hub_anew_soon(hub, ch);
     }
 }
 

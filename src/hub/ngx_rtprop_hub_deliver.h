@@ -68,6 +68,16 @@ void ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
  * One that cannot get it is closed, to come back and resume.
  */
 void ngx_rtprop_hub_give_up(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch);
+
+/*
+ * Where the user's channel is has been found out: sessions that had no place
+ * begin there, and are told.
+ */
+void ngx_rtprop_hub_user_found(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_channel_t *ch, uint64_t epoch, uint64_t offset);
+
+/* Subscriptions of the channel are marked as lost: each will be told. */
+void ngx_rtprop_hub_anew_soon(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch);
 void ngx_rtprop_hub_anew(ngx_event_t *ev);
 
 /* The command "resume": the places of channels that a client has kept. */

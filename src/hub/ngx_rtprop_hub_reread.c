@@ -40,7 +40,10 @@ ngx_rtprop_hub_in_order(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
 {
     if (ev->epoch != ch->epoch) {
 
-        if (ev->offset == 1 && (ch->kind == NULL || ch->offset == 0)) {
+        if (ch->epoch == 0 && ch->kind == NULL) {
+            ngx_rtprop_hub_user_found(hub, ch, ev->epoch, ev->offset - 1);
+
+        } else if (ev->offset == 1 && (ch->kind == NULL || ch->offset == 0)) {
             ngx_rtprop_hub_restart(ch);
 
         } else if (ch->epoch) {
@@ -176,7 +179,7 @@ ngx_rtprop_hub_reread(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch,
     r->epoch = ch->epoch;
     r->history.epoch = ch->epoch;
     r->history.since = since;
-    r->history.limit = NGX_RTPROP_HUB_REREAD;
+    r->history.limit = ch->epoch ? NGX_RTPROP_HUB_REREAD : 0;
 
     hub->engine->history(hub->engine, &r->history);
 }
@@ -239,9 +242,9 @@ done:
 
 
 /*
- * Whether what was asked for is not to be had.  A channel without any event so
- * far has missed none of another epoch; it began anew by an event meanwhile, or
- * does so now.
+ * Whether what was asked for is not to be had, or only the place was asked for.
+ * A channel without any event so far has missed none of another epoch; it began
+ * anew by an event meanwhile, or does so now.
  */
 
 static ngx_uint_t
@@ -249,6 +252,14 @@ ngx_rtprop_hub_reread_anew(ngx_rtprop_hub_reread_t *r,
     ngx_rtprop_channel_t *ch)
 {
     if (r->epoch != ch->epoch) {
+        return 1;
+    }
+
+    if (ch->epoch == 0) {
+        ch->epoch = r->history.epoch;
+        ch->offset = r->history.offset;
+        ngx_rtprop_hub_user_found(r->hub, ch, ch->epoch, ch->offset);
+
         return 1;
     }
 

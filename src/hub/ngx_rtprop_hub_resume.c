@@ -168,7 +168,10 @@ ngx_rtprop_hub_resume_lost(ngx_rtprop_cmd_t *cmd, const char *name)
 }
 
 
-/* There is no state: where it goes on is all there is to say. */
+/*
+ * There is no state: where it goes on is all there is to say.  Who had no place
+ * so far has heard what came since it was found.
+ */
 
 static void
 ngx_rtprop_hub_resume_user_anew(ngx_rtprop_resume_t *resume,
@@ -181,15 +184,20 @@ ngx_rtprop_hub_resume_user_anew(ngx_rtprop_resume_t *resume,
     hub = resume->cmd->worker->hub;
     ch = sub->channel;
 
-    sub->session->own.start = 0;
-    sub->offset = ch->offset;
+    if (sub->pending) {
+        sub->session->own.start = ch->offset;
+        sub->offset = ch->offset;
+    }
+
     sub->lost = 0;
 
     join.history.recovered = 0;
     join.history.epoch = ch->epoch;
     join.history.offset = ch->offset;
 
-    ngx_rtprop_hub_listen(hub, sub);
+    if (sub->pending) {
+        ngx_rtprop_hub_listen(hub, sub);
+    }
 
     if (ch->offset == join.history.offset) {
         ngx_rtprop_hub_user_fold(hub, ch);
@@ -310,7 +318,9 @@ ngx_rtprop_hub_resume_user_read(ngx_rtprop_op_t *op)
     hub = resume->cmd->worker->hub;
     s = resume->cmd->session;
 
-    if (op->rc != NGX_OK) {
+    /* without a place nobody knows what was missed, and what was heard */
+
+    if (op->rc != NGX_OK || (s && s->own.epoch == 0)) {
         ngx_rtprop_resume_done(resume, NULL, "unavailable");
         return;
     }

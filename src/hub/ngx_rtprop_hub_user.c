@@ -5,6 +5,10 @@
  * to hear.  So a session keeps its place there, and hangs in a table by its
  * user's id; a channel with subscriptions is made of them when the first event
  * comes.
+ *
+ * A session may open while its place is not to be had: then it gets one that
+ * nobody knows, so that to resume from there will not do, and is told as soon
+ * as the place is found.
  */
 
 #include "hub/ngx_rtprop_hub.h"
@@ -32,6 +36,10 @@ static void ngx_rtprop_hub_user_add(ngx_rtprop_hub_t *hub,
 static void ngx_rtprop_hub_user_remove(ngx_rtprop_hub_t *hub,
     ngx_rtprop_session_t *s);
 static void ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op);
+static void ngx_rtprop_hub_user_open(ngx_rtprop_hub_t *hub,
+    ngx_rtprop_session_t *s, ngx_rtprop_sub_t *sub, ngx_str_t *name);
+static uint64_t ngx_rtprop_hub_user_nowhere(void);
+static void ngx_rtprop_hub_user_find(ngx_rtprop_hub_t *hub, ngx_str_t *name);
 static ngx_rtprop_session_t *ngx_rtprop_hub_user_session(
     ngx_rtprop_hub_open_t *o);
 static void ngx_rtprop_hub_user_attach(ngx_rtprop_hub_t *hub,
@@ -243,10 +251,9 @@ ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
 {
     ngx_rtprop_hub_open_t *o = op->data;
 
-    ngx_rtprop_hub_t       *hub;
-    ngx_rtprop_sub_t       *sub;
-    ngx_rtprop_session_t   *s;
-    ngx_rtprop_position_t   pos;
+    ngx_rtprop_hub_t      *hub;
+    ngx_rtprop_sub_t      *sub;
+    ngx_rtprop_session_t  *s;
 
     hub = o->hub;
     s = ngx_rtprop_hub_user_session(o);
@@ -260,36 +267,92 @@ ngx_rtprop_hub_user_joined(ngx_rtprop_op_t *op)
         return;
     }
 
+    /* nothing of what is said to him would be heard */
+
+    if (op->rc != NGX_OK) {
+        ngx_rtprop_session_close(s, NGX_RTPROP_CLOSE_SLOW, "come again");
+        ngx_rtprop_hub_free_pool(hub, op->pool);
+        return;
+    }
+
     sub = ngx_rtprop_hub_sub(hub, s, &o->history.channel);
+
     s->placed = 1;
+    s->counted = o->history.subscribe;
+    s->own.epoch = o->history.epoch;
+    s->own.offset = o->history.offset;
+    s->own.start = o->history.offset;
 
-    /* with the engine away the session opens all the same, without a place */
+    if (sub && s->own.epoch) {
+        ngx_rtprop_hub_placed(sub, &o->history);
+        sub->counted = 0;
 
-    if (op->rc == NGX_OK) {
-        s->counted = o->history.subscribe;
-        s->own.epoch = o->history.epoch;
-        s->own.offset = o->history.offset;
-        s->own.start = o->history.offset;
-
-        if (sub) {
-            ngx_rtprop_hub_placed(sub, &o->history);
-            sub->counted = 0;
-        }
+        ngx_rtprop_hub_user_found(hub, sub->channel, sub->channel->epoch,
+                                  sub->channel->offset);
     }
 
     if (s->state == NGX_RTPROP_SESSION_OPEN) {
-        pos.channel = o->history.channel;
-        pos.epoch = s->own.epoch;
-        pos.offset = s->own.offset;
-
-        s->protocol->open(s, &pos);
-
-        if (sub) {
-            ngx_rtprop_hub_listen(hub, sub);
-        }
+        ngx_rtprop_hub_user_open(hub, s, sub, &o->history.channel);
     }
 
     ngx_rtprop_hub_free_pool(hub, op->pool);
+}
+
+
+static void
+ngx_rtprop_hub_user_open(ngx_rtprop_hub_t *hub, ngx_rtprop_session_t *s,
+    ngx_rtprop_sub_t *sub, ngx_str_t *name)
+{
+    ngx_rtprop_position_t  pos;
+
+    pos.channel = *name;
+    pos.epoch = s->own.epoch ? s->own.epoch : ngx_rtprop_hub_user_nowhere();
+    pos.offset = s->own.offset;
+
+    s->protocol->open(s, &pos);
+
+    if (sub) {
+        ngx_rtprop_hub_listen(hub, sub);
+    }
+
+    if (s->own.epoch == 0) {
+        ngx_rtprop_hub_user_find(hub, name);
+    }
+}
+
+
+/* An epoch that no channel has. */
+
+static uint64_t
+ngx_rtprop_hub_user_nowhere(void)
+{
+    return (uint64_t) ngx_random() << 32 | (uint32_t) ngx_random() | 1;
+}
+
+
+/* Where a user's channel is that has a session without a place. */
+
+static void
+ngx_rtprop_hub_user_find(ngx_rtprop_hub_t *hub, ngx_str_t *name)
+{
+    ngx_rtprop_channel_t  *ch;
+
+    ch = ngx_rtprop_hub_channel(hub, name);
+
+    if (ch == NULL) {
+        ch = ngx_rtprop_hub_user_channel(hub, name);
+    }
+
+    if (ch == NULL) {
+        return;
+    }
+
+    if (ch->epoch == 0) {
+        ngx_rtprop_hub_reread(hub, ch, 0);
+
+    } else {
+        ngx_rtprop_hub_user_found(hub, ch, ch->epoch, ch->offset);
+    }
 }
 
 
@@ -404,6 +467,10 @@ ngx_rtprop_hub_user_channel(ngx_rtprop_hub_t *hub, ngx_str_t *name)
         return NULL;
     }
 
+    if (ch && ch->epoch) {
+        ngx_rtprop_hub_user_found(hub, ch, ch->epoch, ch->offset);
+    }
+
     return ch;
 }
 
@@ -494,7 +561,7 @@ ngx_rtprop_hub_user_fold(ngx_rtprop_hub_t *hub, ngx_rtprop_channel_t *ch)
     {
         sub = ngx_queue_data(q, ngx_rtprop_sub_t, queue);
 
-        if (sub->pending) {
+        if (sub->pending || sub->lost) {
             return;
         }
     }

@@ -14,6 +14,7 @@ typedef struct {
     ngx_rtprop_durable_read_t    read;
     ngx_rtprop_durable_t        *d;
     ngx_rtprop_history_t        *op;
+    ngx_event_t                  limit;    /* of a lazy subscriber's wait */
 
     ngx_rtprop_op_pt             done;     /* what the caller gave */
     void                        *data;
@@ -35,6 +36,8 @@ static void ngx_rtprop_durable_history_seeded(void *data, ngx_int_t rc);
 static void ngx_rtprop_durable_history_place(ngx_rtprop_durable_reading_t *r);
 static void ngx_rtprop_durable_history_placed(
     ngx_rtprop_durable_read_t *read);
+static void ngx_rtprop_durable_history_limit(ngx_rtprop_durable_reading_t *r);
+static void ngx_rtprop_durable_history_late(ngx_event_t *ev);
 static void ngx_rtprop_durable_history_loose(ngx_rtprop_durable_reading_t *r);
 static ngx_uint_t ngx_rtprop_durable_history_whole(
     ngx_rtprop_durable_reading_t *r);
@@ -207,6 +210,7 @@ ngx_rtprop_durable_history_place(ngx_rtprop_durable_reading_t *r)
     r->read.done = ngx_rtprop_durable_history_placed;
     r->read.data = r;
 
+    ngx_rtprop_durable_history_limit(r);
     ngx_rtprop_durable_read(&r->read);
 }
 
@@ -219,6 +223,10 @@ ngx_rtprop_durable_history_placed(ngx_rtprop_durable_read_t *read)
 
     r = read->data;
     op = r->op;
+
+    if (r->limit.timer_set) {
+        ngx_del_timer(&r->limit);
+    }
 
     if (read->rc != NGX_OK) {
         ngx_rtprop_durable_history_loose(r);
@@ -234,16 +242,51 @@ ngx_rtprop_durable_history_placed(ngx_rtprop_durable_read_t *read)
 }
 
 
+/* Who need not know where he stands does not wait for longer than the grace. */
+
+static void
+ngx_rtprop_durable_history_limit(ngx_rtprop_durable_reading_t *r)
+{
+    if (!r->lazy) {
+        return;
+    }
+
+    r->limit.handler = ngx_rtprop_durable_history_late;
+    r->limit.data = r;
+    r->limit.log = r->d->worker->log;
+    r->limit.cancelable = 1;
+
+    ngx_add_timer(&r->limit, r->d->store->conf->grace);
+}
+
+
+static void
+ngx_rtprop_durable_history_late(ngx_event_t *ev)
+{
+    ngx_rtprop_durable_reading_t *r = ev->data;
+
+    ngx_rtprop_store_forget(r->d->store, &r->read.work);
+
+    r->read.rc = NGX_ERROR;
+    r->read.done(&r->read);
+}
+
+
 /*
  * The database is away, and the inner engine knows nothing: whoever joined now
  * could not be told where he stands, and comes again.  A user's own channel is
- * there for what is said live, and is looked at when the database is back.
+ * there for what is said live; where it stands is asked for later.
  */
 
 static void
 ngx_rtprop_durable_history_loose(ngx_rtprop_durable_reading_t *r)
 {
     r->d->loose = 1;
+
+    if (r->lazy) {
+        r->op->epoch = 0;
+        r->op->offset = 0;
+    }
 
     ngx_rtprop_durable_history_done(r, r->lazy ? NGX_OK : NGX_ERROR);
 }
@@ -379,6 +422,7 @@ ngx_rtprop_durable_history_alone(ngx_rtprop_durable_reading_t *r)
     r->read.place = 1;
     r->read.done = ngx_rtprop_durable_history_alone_done;
 
+    ngx_rtprop_durable_history_limit(r);
     ngx_rtprop_durable_history_ask(r);
 }
 
@@ -392,8 +436,20 @@ ngx_rtprop_durable_history_alone_done(ngx_rtprop_durable_read_t *read)
     r = read->data;
     op = r->op;
 
+    if (r->limit.timer_set) {
+        ngx_del_timer(&r->limit);
+    }
+
     if (read->rc != NGX_OK) {
-        ngx_rtprop_durable_history_done(r, NGX_ERROR);
+
+        if (r->lazy) {
+            ngx_rtprop_failover_join(r->d, &op->channel);
+            ngx_rtprop_durable_history_loose(r);
+
+        } else {
+            ngx_rtprop_durable_history_done(r, NGX_ERROR);
+        }
+
         return;
     }
 

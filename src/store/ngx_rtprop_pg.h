@@ -127,6 +127,7 @@ struct ngx_rtprop_pg_s {
     ngx_event_t                timer;     /* next attempt, or time limit */
     ngx_rtprop_pg_state_e      state;
     ngx_queue_t                segments;  /* sent, not answered */
+    ngx_rtprop_pg_segment_t    ping;      /* the only one, when it is sent */
 
     ngx_pool_t                *pool;      /* till hosts are resolved: */
     ngx_rtprop_pg_host_t      *hosts;     /* as many as are configured */
@@ -250,6 +251,9 @@ ngx_int_t ngx_rtprop_pg_ask(ngx_rtprop_pg_t *pg, const char *sql,
 ngx_int_t ngx_rtprop_pg_sync(ngx_rtprop_pg_t *pg,
     ngx_rtprop_pg_segment_t *segment);
 
+/* Asks a connection that has nothing to do whether it lives. */
+void ngx_rtprop_pg_ping(ngx_rtprop_pg_t *pg);
+
 /* Sends what libpq holds, and waits for what it cannot send. */
 void ngx_rtprop_pg_flush(ngx_rtprop_pg_t *pg);
 
@@ -334,9 +338,6 @@ ngx_int_t ngx_rtprop_store_send_locks(ngx_rtprop_pg_t *pg, ngx_queue_t *works);
 void ngx_rtprop_store_listen_ready(ngx_rtprop_pg_t *pg);
 void ngx_rtprop_store_listen_lost(ngx_rtprop_pg_t *pg);
 void ngx_rtprop_store_listen_notify(ngx_rtprop_pg_t *pg, PGnotify *notify);
-
-/* Asks the listening connection whether it lives. */
-void ngx_rtprop_store_listen_ping(ngx_rtprop_store_t *store);
 
 /* store_conf: rmcf's own; sets what libpq is told, unless it is set. */
 ngx_rtprop_store_conf_t *ngx_rtprop_store_conf(ngx_rtprop_main_conf_t *rmcf);

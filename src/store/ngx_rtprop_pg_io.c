@@ -12,6 +12,10 @@
 static void ngx_rtprop_pg_setup_result(ngx_rtprop_pg_t *pg);
 static void ngx_rtprop_pg_results(ngx_rtprop_pg_t *pg);
 static void ngx_rtprop_pg_notifies(ngx_rtprop_pg_t *pg);
+static void ngx_rtprop_pg_ping_result(ngx_rtprop_pg_segment_t *segment,
+    PGresult *res, ngx_uint_t nth);
+static void ngx_rtprop_pg_ping_end(ngx_rtprop_pg_segment_t *segment,
+    ngx_int_t rc);
 static void ngx_rtprop_pg_limit(ngx_rtprop_pg_t *pg);
 
 
@@ -203,6 +207,44 @@ ngx_rtprop_pg_sync(ngx_rtprop_pg_t *pg, ngx_rtprop_pg_segment_t *segment)
     }
 
     return NGX_OK;
+}
+
+
+/* A sync alone is answered, too: no statement is needed. */
+
+void
+ngx_rtprop_pg_ping(ngx_rtprop_pg_t *pg)
+{
+    if (pg->state != NGX_RTPROP_PG_READY || pg->doomed
+        || !ngx_queue_empty(&pg->segments))
+    {
+        return;
+    }
+
+    pg->ping.result = ngx_rtprop_pg_ping_result;
+    pg->ping.end = ngx_rtprop_pg_ping_end;
+
+    if (ngx_rtprop_pg_sync(pg, &pg->ping) != NGX_OK) {
+        ngx_rtprop_pg_lose(pg, "connection failed", PQerrorMessage(pg->db));
+        return;
+    }
+
+    ngx_rtprop_pg_flush(pg);
+}
+
+
+static void
+ngx_rtprop_pg_ping_result(ngx_rtprop_pg_segment_t *segment, PGresult *res,
+    ngx_uint_t nth)
+{
+    PQclear(res);
+}
+
+
+static void
+ngx_rtprop_pg_ping_end(ngx_rtprop_pg_segment_t *segment, ngx_int_t rc)
+{
+    /* an answer is all that was wanted, and its time limit has seen to it */
 }
 
 

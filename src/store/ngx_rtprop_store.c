@@ -160,6 +160,7 @@ ngx_rtprop_store_do(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w)
     }
 
     w->retried = 0;
+    w->sent = NULL;
     w->attempts = 0;
     w->failed = 0;
     w->sqlstate[0] = '\0';
@@ -396,8 +397,8 @@ ngx_rtprop_store_away(ngx_event_t *ev)
 
 
 /*
- * What was wrong with a query may have been mended in the database.  Who only
- * listens does not notice that the other end is gone.
+ * What was wrong with a query may have been mended in the database.  Who sends
+ * nothing does not notice that the other end is gone.
  */
 
 static void
@@ -410,10 +411,12 @@ ngx_rtprop_store_recheck(ngx_event_t *ev)
     store = ev->data;
     ngx_add_timer(ev, NGX_RTPROP_STORE_RECHECK);
 
-    ngx_rtprop_store_listen_ping(store);
+    ngx_rtprop_pg_ping(&store->listener);
 
     for (n = 0; n < 2; n++) {
         pg = n ? &store->reader : &store->writer;
+
+        ngx_rtprop_pg_ping(pg);
 
         if (pg->state != NGX_RTPROP_PG_READY || pg->preparing) {
             continue;

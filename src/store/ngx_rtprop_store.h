@@ -131,6 +131,7 @@ struct ngx_rtprop_work_s {
     ngx_queue_t                queue;
     ngx_msec_t                 deadline;
     ngx_uint_t                 attempts;
+    void                      *sent;
 };
 
 #define NGX_RTPROP_WORK_MAX  256
@@ -144,6 +145,12 @@ struct ngx_rtprop_work_s {
  * the end of the turn too, each in a transaction of its own, in order.
  */
 void ngx_rtprop_store_do(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w);
+
+/*
+ * Nobody waits any more for a work that reads: done() will not be called, and
+ * its memory is the caller's again.  It must have been given, and not be done.
+ */
+void ngx_rtprop_store_forget(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w);
 
 
 static inline ngx_rtprop_param_t

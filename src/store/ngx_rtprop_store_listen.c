@@ -5,9 +5,6 @@
 #include "store/ngx_rtprop_pg.h"
 
 
-#define NGX_RTPROP_LISTEN_NONE  NGX_MAX_SIZE_T_VALUE
-
-
 static ngx_int_t ngx_rtprop_listen_send(ngx_rtprop_store_t *store,
     ngx_uint_t n);
 static ngx_int_t ngx_rtprop_listen_ask(ngx_rtprop_store_t *store,
@@ -91,18 +88,6 @@ ngx_rtprop_listen_send(ngx_rtprop_store_t *store, ngx_uint_t n)
 }
 
 
-void
-ngx_rtprop_store_listen_ping(ngx_rtprop_store_t *store)
-{
-    if (store->listener.state == NGX_RTPROP_PG_READY
-        && ngx_queue_empty(&store->listener.segments))
-    {
-        (void) ngx_rtprop_listen_ask(store, NGX_RTPROP_LISTEN_NONE,
-                                     "SELECT 1");
-    }
-}
-
-
 static ngx_int_t
 ngx_rtprop_listen_ask(ngx_rtprop_store_t *store, ngx_uint_t channel,
     const char *sql)
@@ -175,7 +160,7 @@ ngx_rtprop_listen_end(ngx_rtprop_pg_segment_t *segment, ngx_int_t rc)
 
     ngx_free(l);
 
-    if (rc != NGX_OK || failed || n == NGX_RTPROP_LISTEN_NONE) {
+    if (rc != NGX_OK || failed) {
         return;
     }
 

@@ -13,7 +13,7 @@
 typedef struct {
     ngx_rtprop_pg_segment_t    segment;
     ngx_rtprop_store_t        *store;
-    ngx_rtprop_work_t         *work;
+    ngx_rtprop_work_t         *work;      /* NULL: nobody waits for it */
     PGresult                  *error;
 } ngx_rtprop_read_t;
 
@@ -96,6 +96,7 @@ ngx_rtprop_read_send(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w)
     }
 
     ngx_queue_remove(&w->queue);
+    w->sent = read;
     store->nreading++;
 
     return NGX_OK;
@@ -117,7 +118,7 @@ ngx_rtprop_read_result(ngx_rtprop_pg_segment_t *segment, PGresult *res,
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
 
-        if (nth < w->n && w->statements[nth].result == NULL) {
+        if (w && nth < w->n && w->statements[nth].result == NULL) {
             w->statements[nth].result = res;
             return;
         }
@@ -129,7 +130,7 @@ ngx_rtprop_read_result(ngx_rtprop_pg_segment_t *segment, PGresult *res,
 
     default:
 
-        if (read->error == NULL) {
+        if (w && read->error == NULL) {
             read->error = res;
             w->failed = ngx_min(nth, w->n - 1);
             return;
@@ -157,9 +158,17 @@ ngx_rtprop_read_end(ngx_rtprop_pg_segment_t *segment, ngx_int_t rc)
     ngx_free(read);
     store->nreading--;
 
+    if (w) {
+        w->sent = NULL;
+    }
+
     if (rc != NGX_OK) {
         PQclear(error);
-        ngx_rtprop_read_again(store, w);
+
+        if (w) {
+            ngx_rtprop_read_again(store, w);
+        }
+
         return;
     }
 
@@ -167,7 +176,7 @@ ngx_rtprop_read_end(ngx_rtprop_pg_segment_t *segment, ngx_int_t rc)
         ngx_rtprop_read_failed(store, w, error);
         PQclear(error);
 
-    } else {
+    } else if (w) {
         ngx_rtprop_store_done(store, w, NGX_OK);
     }
 
@@ -205,6 +214,34 @@ ngx_rtprop_read_failed(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w,
 
     ngx_rtprop_store_done(store, w, fail == NGX_RTPROP_FAIL_REFUSED
                                     ? NGX_DECLINED : NGX_ERROR);
+}
+
+
+void
+ngx_rtprop_store_forget(ngx_rtprop_store_t *store, ngx_rtprop_work_t *w)
+{
+    ngx_uint_t          i;
+    ngx_rtprop_read_t  *read;
+
+    read = w->sent;
+
+    if (read) {
+        PQclear(read->error);
+        read->error = NULL;
+        read->work = NULL;
+
+        for (i = 0; i < w->n; i++) {
+            PQclear(w->statements[i].result);
+            w->statements[i].result = NULL;
+        }
+
+    } else {
+        ngx_queue_remove(&w->queue);
+    }
+
+    store->nworks--;
+    ngx_rtprop_store_bump(store, NGX_RTPROP_STORE_QUEUE, -1);
+    ngx_rtprop_store_bump(store, NGX_RTPROP_STORE_FAILED, 1);
 }
 
 

@@ -182,11 +182,15 @@ export class Memberships {
                || frame.id !== undefined;
     }
 
-    /* Nobody asked: what was missed of these is not to be had any more. */
+    /*
+     * Nobody asked: what was missed of these is not to be had any more, or the
+     * server has found the place of one that is still to be resumed.
+     */
     #moved(channels) {
         for (const [name, place] of Object.entries(channels)) {
-            if (place.epoch !== undefined) {
-                this.#positions.moved(name, place.epoch, place.offset);
+            if (place.epoch !== undefined
+                && !this.#positions.moved(name, place.epoch, place.offset))
+            {
                 this.#own.delete(name);
             }
         }
@@ -224,6 +228,7 @@ export class Memberships {
 
     async #resume(channels, entries) {
         let results = {};
+        let failed = false;
 
         try {
             const answer = await this.#client.request('resume', { channels },
@@ -237,14 +242,16 @@ export class Memberships {
             {
                 return;
             }
+
+            failed = err.retryable;
         }
 
         for (const name of [...this.#own]) {
-            if (results[name]?.code === 'unavailable') {
+            if (failed || results[name]?.code === 'unavailable') {
                 this.#later();
 
             } else {
-                this.#positions.caughtUp(name);
+                this.#positions.caughtUp(name, results[name]);
                 this.#own.delete(name);
             }
         }

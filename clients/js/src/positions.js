@@ -10,6 +10,11 @@
  * conversation), and so it does when the user's own channel, which is live
  * from the welcome on, is resumed: offsets up to the frame's own are then
  * judged by a cursor of their own, which only moves up.
+ *
+ * A welcome may bring another epoch than before: the server's data are gone, or
+ * it cannot reach them and gives a place that nobody knows.  The place before
+ * is then resumed from all the same; how far the replay will go is not known,
+ * so what was heard ahead of it is kept in mind.
  */
 
 export class Positions {
@@ -19,7 +24,8 @@ export class Positions {
     get(channel) {
         const p = this.#channels.get(channel);
 
-        return p && { epoch: p.epoch, offset: p.behind ? p.cursor : p.offset };
+        return p && { epoch: p.from ?? p.epoch,
+                      offset: p.from ? p.cursor : p.offset };
     }
 
     /*
@@ -39,30 +45,55 @@ export class Positions {
      * gives that place, until caughtUp().
      */
     live(channel, epoch, offset) {
+        const { heard } = this.#channels.get(channel) ?? {};
         const p = this.get(channel);
-        const missed = p !== undefined && p.epoch === epoch
-                       && p.offset < offset;
+        const same = p !== undefined && p.epoch === epoch;
+        const missed = p !== undefined && !(same && p.offset >= offset);
 
         this.#set(channel, epoch, offset, missed ? p.offset : offset);
-        this.#channels.get(channel).behind = missed;
+
+        if (missed) {
+            Object.assign(this.#channels.get(channel), {
+                from: p.epoch, heard: heard ?? new Set(),
+                upto: same ? offset : Infinity,
+            });
+        }
 
         return missed;
     }
 
-    /* A channel goes on from there; events behind it may have come already. */
+    /*
+     * A channel goes on from there; events behind it may have come already.
+     * Returns whether it is still behind: get() as before.
+     */
     moved(channel, epoch, offset) {
         const p = this.#channels.get(channel);
+
+        if (p?.from === epoch) {
+            p.epoch = epoch;
+            p.offset = Math.max(p.offset, offset);
+            return true;
+        }
 
         if (p === undefined || p.epoch !== epoch || p.offset < offset) {
             this.#set(channel, epoch, offset, offset);
         }
+
+        return false;
     }
 
-    caughtUp(channel) {
+    /*
+     * The replay is over, or there was none: then it goes on from the place
+     * that is told.  Events up to there may still be on their way.
+     */
+    caughtUp(channel, { recovered, epoch, offset = 0 } = {}) {
         const p = this.#channels.get(channel);
 
-        if (p !== undefined) {
-            p.behind = false;
+        if (p?.from) {
+            const had = Math.max(p.offset, epoch === p.from ? p.cursor : 0);
+
+            this.#set(channel, epoch ?? p.epoch,
+                      recovered ? had : Math.max(had, offset), had);
         }
     }
 
@@ -77,12 +108,13 @@ export class Positions {
 
         if (offset > p.offset) {
             p.offset = offset;
+            p.heard?.add(offset);
             return true;
         }
 
         if (offset <= p.upto && offset > p.cursor) {
             p.cursor = offset;
-            return true;
+            return !p.heard?.has(offset);
         }
 
         return false;
@@ -102,7 +134,6 @@ export class Positions {
     }
 
     #set(channel, epoch, offset, cursor) {
-        this.#channels.set(channel, { epoch, offset, cursor, upto: offset,
-                                      behind: false });
+        this.#channels.set(channel, { epoch, offset, cursor, upto: offset });
     }
 }

@@ -99,7 +99,7 @@ export function fakeSockets() {
 }
 
 
-/* A client on fakes: {client, timers, sockets, seen, up()}. */
+/* A client on fakes: {client, timers, sockets, seen, up(welcome)}. */
 export function rig(options = {}) {
     const timers = new FakeTimers();
     const { FakeSocket, sockets } = fakeSockets();
@@ -115,10 +115,10 @@ export function rig(options = {}) {
         client, timers, sockets, seen,
         get ws() { return sockets.at(-1); },
         types: () => seen.map(([t]) => t),
-        async up() {
+        async up(welcome) {
             client.connect();
             await settle();
-            sockets.at(-1).welcome();
+            sockets.at(-1).welcome(welcome);
             await settle();
 
             return sockets.at(-1);

@@ -64,10 +64,84 @@ test('a live channel is behind until its replay is over', () => {
     assert.equal(p.live(C, 'e', 12), true);     /* lost in the middle */
     assert.ok(!p.isNew(C, 7));
     assert.ok(p.isNew(C, 8));
-    p.caughtUp(C);
+    assert.ok(p.isNew(C, 9));
+    assert.ok(!p.isNew(C, 10));                 /* heard live before */
+    assert.ok(p.isNew(C, 11));
+    p.caughtUp(C, { recovered: true, epoch: 'e', offset: 12 });
     assert.deepEqual(p.get(C), { epoch: 'e', offset: 12 });
-    assert.equal(p.live(C, 'f', 20), false);    /* a new server */
-    assert.equal(p.live(C, 'f', 20), false);
+    assert.equal(p.live(C, 'e', 12), false);
+    assert.equal(p.live(C, 'e', 15), true);
+    p.caughtUp(C, { recovered: false, epoch: 'e', offset: 16 });
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 16 });
+    assert.ok(p.isNew(C, 16));                  /* on its way meanwhile */
+    assert.ok(!p.isNew(C, 16));
+
+    p.live(C, 'unknown', 0);
+    p.caughtUp(C, { recovered: true, epoch: 'e', offset: 16 });
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 16 });
+});
+
+test('of another epoch the place before is resumed from', () => {
+    const p = new Positions();
+
+    p.live(C, 'e', 5);
+    assert.equal(p.live(C, 'unknown', 0), true);
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 5 });
+    assert.ok(p.isNew(C, 8));                   /* live, before the replay */
+    assert.equal(p.live(C, 'another', 0), true);
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 5 });
+    assert.equal(p.moved(C, 'e', 8), true);     /* the place is found */
+    assert.deepEqual([6, 7, 8, 9, 9].map((n) => p.isNew(C, n)),
+                     [true, true, false, true, false]);
+    p.caughtUp(C, { recovered: true, epoch: 'e', offset: 9 });
+    assert.deepEqual(p.get(C), { epoch: 'e', offset: 9 });
+
+    assert.equal(p.live(C, 'f', 2), true);      /* a new server */
+    assert.ok(p.isNew(C, 3));
+    assert.ok(!p.isNew(C, 3));
+    p.caughtUp(C, { recovered: false, epoch: 'f', offset: 3 });
+    assert.deepEqual(p.get(C), { epoch: 'f', offset: 3 });
+    assert.equal(p.moved(C, 'g', 1), false);
+    assert.deepEqual(p.get(C), { epoch: 'g', offset: 1 });
+});
+
+test('the own channel is resumed until that can be done', async () => {
+    const r = rig();
+    const own = 'user:u1';
+    const place = (epoch, offset) => ({ channels: { [own]: { epoch,
+                                                             offset } } });
+    const heard = [];
+    const note = (n) => r.ws.say({ type: 'notification', channel: own,
+                                   offset: n, payload: { id: n } });
+
+    await r.up(place('e', 5));
+    r.client.on('notification', (p) => heard.push(p.id));
+    r.ws.end(1006);
+    await r.timers.advance(1000);
+    r.ws.welcome(place('nobody', 0));
+    await settle();
+
+    let frame = r.ws.last('resume');
+
+    assert.deepEqual(frame.payload, place('e', 5));
+    r.ws.say({ type: 'resumed', id: frame.id, payload: { channels: {
+        [own]: { recovered: false, missed: null, code: 'unavailable' } } } });
+    await settle();
+    note(8);
+    r.ws.say({ type: 'resumed', payload: { channels: {
+        [own]: { recovered: false, missed: null, epoch: 'e', offset: 8 }
+    } } });
+    await r.timers.advance(2000);
+    await settle();
+    frame = r.ws.last('resume');
+    assert.deepEqual(frame.payload, place('e', 5));
+    note(6);
+    note(7);
+    r.ws.say({ type: 'resumed', id: frame.id, payload: { channels: {
+        [own]: { recovered: true, missed: 2, epoch: 'e', offset: 8 } } } });
+    await settle();
+    note(9);
+    assert.deepEqual(heard, [8, 6, 7, 9]);
 });
 
 test('the replay after a join is heard once, and then the live ones',
