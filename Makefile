@@ -98,7 +98,9 @@ run-cluster: module  ## two nginx, a Redis and a PostgreSQL: the demo on both
 	@tools/cluster.sh start $(OUT)/cluster $(PORT)
 
 stop:  ## stop what "make run" and "make run-cluster" started
-	@tools/demo.sh stop $(OUT)/run
+	@if [ -d $(OUT)/run ] || [ ! -d $(OUT)/cluster ]; then \
+	    tools/demo.sh stop $(OUT)/run; \
+	fi
 	@if [ -d $(OUT)/cluster ]; then tools/cluster.sh stop $(OUT)/cluster; fi
 
 test:  ## build, then all tests: unit, style, fuzz, client, nginx, hard, browser

@@ -297,6 +297,10 @@ is($r->{received} + $r->{missing}, $r->{sent}, 'and it adds up');
 
 `$program --url http://127.0.0.1/ 2>&1`;
 is($? >> 8, 2, 'a wrong option');
+like(`$program --url ws://no.such.host.invalid/ 2>&1`,
+     qr/^rtprop-load: no\.such\.host\.invalid: [^\n]+\n\z/,
+     'a host that is not there');
+is($? >> 8, 2, 'the status');
 like(`$program --help`, qr/^  --clients N/m, '--help');
 
 $load->stop;

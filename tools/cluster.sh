@@ -9,7 +9,6 @@ set -eu
 action=$1 prefix=$2 port=${3:-8080}
 top=$(cd "$(dirname "$0")/.." && pwd)
 redis=$prefix/redis postgres=$prefix/postgres
-owner=$(stat -c '%U' "$top/demo")
 
 
 # PostgreSQL's programs, which Debian keeps out of PATH; they refuse to be root.
@@ -29,10 +28,36 @@ pg() {
 }
 
 
-# Its own folder is below one that others may not enter: /tmp has its socket.
+# Below $prefix the user postgres may not be able to enter, and a socket's name
+# is short: so the database is in a folder in /tmp.
 
-socket() {
+folder() {
     echo "/tmp/rtprop-cluster-$(id -u)-$(cksum <<< "$prefix" | cut -d' ' -f1)"
+}
+
+
+# Who gets in there may be anybody to PostgreSQL and Redis: that is the owner of
+# the tree alone, whom nginx' workers are.  The name can be guessed.
+
+make_folder() {
+    mkdir -m 700 "$dir" 2> /dev/null || true
+
+    if [ -L "$dir" ] || [ ! -d "$dir" ] \
+       || { [ ! -O "$dir" ] && ! ours "$(stat -c '%U' "$dir")"; }
+    then
+        echo "$dir is somebody else's: remove it" >&2
+        exit 1
+    fi
+
+    if [ "$(id -u)" = 0 ]; then
+        chown "postgres:$(stat -c '%G' "$top/demo")" "$dir"
+        chmod 750 "$dir"
+    fi
+}
+
+
+ours() {
+    [ "$(id -u)" = 0 ] && [ "$1" = postgres ]
 }
 
 
@@ -85,21 +110,17 @@ stop() {
 }
 
 
-dir=$(socket)
+dir=$(folder)
 
 if [ "$action" = stop ]; then
     stop
     echo "the cluster is stopped; its database is in $dir"
+    echo "to be rid of it:  rm -r $dir $prefix"
     exit 0
 fi
 
-mkdir -p "$prefix" "$dir"
-
-if [ "$(id -u)" = 0 ]; then
-    chown postgres "$dir"
-    chmod 755 "$dir"
-fi
-
+mkdir -p "$prefix"
+make_folder
 start_redis
 start_postgres
 

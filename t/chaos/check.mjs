@@ -3,21 +3,22 @@
  * form): node check.mjs [--no-anew] FILE...
  *
  * --no-anew: nobody may have been told to start over, since nothing that the
- * server keeps was taken from it.  Exit status 1 if a fault was found.
+ * server keeps was taken from it.  Exit status 1 if a fault was found, 2 if
+ * there is nothing to judge.
  */
 
-import { readFileSync } from 'node:fs';
-
 import { RULES, check } from './checker.mjs';
+import { fail, read } from './files.mjs';
 
 const SHOWN = 5;        /* faults of one rule */
 
 const words = process.argv.slice(2);
 const files = words.filter((word) => word !== '--no-anew');
-const facts = files.flatMap((file) => readFileSync(file, 'utf8').split('\n')
-                                      .filter((line) => line !== '')
-                                      .map((line) => JSON.parse(line)));
-const { faults, counted } = check(facts);
+const { faults, counted } = check(files.flatMap(facts));
+
+if (counted.acked === 0 || counted.got === 0) {
+    fail('no message was acknowledged, or none heard: this proves nothing');
+}
 
 console.log(Object.entries(counted).map(([what, n]) => `${n} ${what}`)
             .join(', '));
@@ -39,3 +40,16 @@ for (const [rule, text] of Object.entries(RULES)) {
 }
 
 process.exit(faults.length ? 1 : 0);
+
+/* One JSON object a line. */
+
+function facts(file) {
+    return read(file).split('\n').flatMap((line, i) => {
+        try {
+            return line === '' ? [] : [JSON.parse(line)];
+
+        } catch {
+            return fail(`${file}:${i + 1}: this is no JSON`);
+        }
+    });
+}

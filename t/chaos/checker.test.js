@@ -1,6 +1,10 @@
 /* The checker accepts a right history and finds each planted fault. */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { check } from './checker.mjs';
@@ -244,4 +248,33 @@ test('a viewer who is not there', () => {
     facts[find(facts, { k: 'count' })].n = 3;
 
     assert.deepEqual(broken(facts), ['ghost']);
+});
+
+/* check.mjs over a file of these lines: its status, and what it says first. */
+
+function judged(lines) {
+    const dir = mkdtempSync(join(tmpdir(), 'checker-'));
+    const file = join(dir, 'history.jsonl');
+
+    writeFileSync(file, lines.join('\n'));
+
+    const { status, stdout, stderr } = spawnSync(process.execPath, [
+        new URL('check.mjs', import.meta.url).pathname, file,
+    ], { encoding: 'utf8' });
+
+    rmSync(dir, { recursive: true });
+
+    return [status, (stdout || stderr).split('\n')[0].replace(file, 'FILE')];
+}
+
+test('the command says how it went', () => {
+    const lines = right().map((fact) => JSON.stringify(fact));
+    const got = lines.findIndex((line) => line.includes('"got"'));
+
+    assert.equal(judged(lines)[0], 0);
+    assert.equal(judged(lines.filter((line, i) => i !== got))[0], 1);
+    assert.deepEqual(judged([]), [2, 'no message was acknowledged, or none'
+                                     + ' heard: this proves nothing']);
+    assert.deepEqual(judged([lines[0], '{']),
+                     [2, 'FILE:2: this is no JSON']);
 });

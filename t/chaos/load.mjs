@@ -14,16 +14,17 @@
  * is how many seconds those who are gone may be counted for.
  */
 
-import { createWriteStream, readFileSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 import { Client } from './client.mjs';
+import { fail, read } from './files.mjs';
 
 const QUIET = 250;      /* ms between two looks at what is still owed */
 const RETRIES = 100;
 
-const options = parseArgs({ options: {
+const options = given({
     url: { type: 'string', multiple: true },
     api: { type: 'string', multiple: true },
     'key-file': { type: 'string' },
@@ -37,17 +38,18 @@ const options = parseArgs({ options: {
     seconds: { type: 'string', default: '0' },
     ghosts: { type: 'string', default: '15' },
     seed: { type: 'string', default: '1' },
-} }).values;
+});
 
 if (!options.url || !options.api || !options.out) {
-    console.error('needed: --url (one or more), --api, --out');
-    process.exit(2);
+    fail('needed: --url (one or more), --api, --out');
 }
 
-const key = options['key-file']
-            && readFileSync(options['key-file'], 'utf8').trim();
+const key = options['key-file'] && read(options['key-file']).trim();
 const random = generator(Number(options.seed));
 const out = createWriteStream(options.out);
+
+out.on('error', (error) => fail(error.message));
+
 let acked = 0;
 
 const users = names('u', options.clients);
@@ -217,6 +219,15 @@ async function api(method, path, body, expected = [200]) {
 
     console.error(`${method} ${path}: ${why}`);
     process.exit(1);
+}
+
+function given(known) {
+    try {
+        return parseArgs({ options: known }).values;
+
+    } catch (error) {
+        return fail(error.message);
+    }
 }
 
 async function until(condition) {

@@ -111,4 +111,23 @@ $ben->send_json('chat:history', { conversation_id => 'c1' });
 is($ben->wait_for('chat:history')->{payload}{messages}[0]{content}, 'hello',
    'what was said is there again');
 
+
+# ---- anybody on the machine may look for its database
+
+is((stat $database)[2] & 07, 0, 'others may not enter the folder');
+
+($status, $said) = cluster('stop');
+like($said, qr/^to be rid of it:  rm -r \Q$database $prefix\E$/m,
+     'it says what is left');
+
+my $aside = "$dir/aside";
+mkdir $aside;
+system 'rm', '-rf', $database;
+symlink $aside, $database or die "$database: $!";
+
+($status, $said) = cluster('start', $a);
+isnt($status, 0, "somebody else's folder is not used");
+is($said, "$database is somebody else's: remove it\n", 'which is said');
+is(scalar(() = glob "$aside/*"), 0, 'before anything is in it');
+
 done_testing;

@@ -159,6 +159,7 @@ typedef struct {
 
 typedef struct {
     int             phase;
+    int             broken;                    /* a process has ended */
     uint64_t        begun;                     /* the run, load_now() */
     int             wake[LOAD_MAX_PROCS];      /* eventfd of each process */
     load_proc_t     proc[LOAD_MAX_PROCS];

@@ -139,7 +139,9 @@ load_all_joined(const load_options_t *o, load_shared_t *sh)
         n += __atomic_load_n(&sh->proc[i].failed, __ATOMIC_RELAXED);
     }
 
-    return n >= o->clients || waitpid(-1, NULL, WNOHANG) > 0;
+    sh->broken = waitpid(-1, NULL, WNOHANG) > 0;
+
+    return n >= o->clients || sh->broken;
 }
 
 
@@ -222,7 +224,9 @@ load_servers_read(const load_options_t *o, load_server_t *s)
 }
 
 
-static void
+/* Gives -1 where a process could not begin, which has said why. */
+
+static int
 load_phases(const load_options_t *o, load_shared_t *sh, load_result_t *r)
 {
     uint64_t  start;
@@ -231,6 +235,10 @@ load_phases(const load_options_t *o, load_shared_t *sh, load_result_t *r)
     load_phase_set(o, sh, LOAD_CONNECT);
     load_wait_for(o, sh, o->connect_timeout, load_all_joined);
     r->connect_time = (load_now() - start) / 1e9;
+
+    if (sh->broken) {
+        return -1;
+    }
 
     load_phase_set(o, sh, LOAD_SETTLE);
     load_wait_for(o, sh, o->settle, NULL);
@@ -260,6 +268,8 @@ load_phases(const load_options_t *o, load_shared_t *sh, load_result_t *r)
 
     load_wait_for(o, sh, o->drain, load_all_received);
     load_wait_for(o, sh, LOAD_AFTER, NULL);
+
+    return 0;
 }
 
 
@@ -311,7 +321,11 @@ main(int argc, char **argv)
     }
 
     load_start(&o, sh, pids);
-    load_phases(&o, sh, r);
+
+    if (load_phases(&o, sh, r) != 0) {
+        return 2;
+    }
+
     load_phase_set(&o, sh, LOAD_END);
 
     for (i = 0; i < o.procs; i++) {
