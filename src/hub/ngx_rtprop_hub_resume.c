@@ -100,8 +100,12 @@ ngx_rtprop_hub_resume_anew(ngx_rtprop_cmd_t *cmd)
     ctx = ngx_pcalloc(cmd->pool, sizeof(ngx_rtprop_hub_resume_t));
 
     if (ctx == NULL) {
-        ngx_rtprop_session_close(cmd->session, NGX_RTPROP_CLOSE_SLOW,
-                                 NGX_RTPROP_HUB_MISSED);
+
+        if (cmd->session) {
+            ngx_rtprop_session_close(cmd->session, NGX_RTPROP_CLOSE_SLOW,
+                                     NGX_RTPROP_HUB_MISSED);
+        }
+
         ngx_rtprop_cmd_done(cmd);
         return;
     }

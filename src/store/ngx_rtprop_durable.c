@@ -391,7 +391,11 @@ ngx_rtprop_durable_channels(ngx_rtprop_engine_t *e, ngx_rtprop_channels_t *op)
 static const char *
 ngx_rtprop_durable_status(ngx_rtprop_engine_t *e)
 {
-    if (ngx_rtprop_failover_active(e->data)) {
+    ngx_rtprop_durable_t  *d;
+
+    d = e->data;
+
+    if (ngx_rtprop_failover_active(d) && ngx_rtprop_store_up(d->store)) {
         return "away, exchange by database";
     }
 

@@ -104,6 +104,9 @@ for my $away ('hangs', 'away') {
         ok($nginx[0]->wait_until(sub { health($nginx[0])->{store}{status}
                                            ne 'ok' }),
            'and so is the database');
+        ok($nginx[0]->wait_until(sub { health($nginx[0])->{engine}{status}
+                                           !~ /exchange by database/ }),
+           'by which nothing is exchanged then');
 
     } else {
         $pg->pause;

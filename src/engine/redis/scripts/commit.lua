@@ -7,8 +7,8 @@
 -- value, ttl, not after, step; then for each event the number of its channel
 -- (from 1), its kind, its body, and for the last three kinds epoch, offset and
 -- time.  Kinds: r (reliable), u (the same, unless it is among the newest
--- already: it is sent again), v (volatile), c (carried), q (carried, but not
--- delivered), p (a position).
+-- already: it is sent again), v (volatile), c (carried), q (carried, and not
+-- delivered where the channel begins with it), p (a position).
 --
 -- Returns: status, time, version and value (of a document); then epoch and
 -- offset of each event; with status -5 and no document: the failed event, from
