@@ -62,7 +62,11 @@ sub resume {
 
 for my $redis (RTProp::Redis->new->start, undef) {
     my $name = $redis ? 'Redis' : 'embedded';
+    # what "make asan" has told the first master holds for the other one
     my $nginx = rtprop_nginx(workers => 2, redis => $redis,
+                             main => join('', map { "env $_;\n" } qw(LD_PRELOAD
+                                          ASAN_OPTIONS LSAN_OPTIONS
+                                          UBSAN_OPTIONS)),
                              location => 'rtprop_rate message off;');
 
     # one that runs in the foreground takes no USR2
