@@ -2,9 +2,9 @@
 
 # Two nginx with a Redis between them and a PostgreSQL behind: workers,
 # instances, Redis (with its data, and without; for a moment, or so long that
-# the database takes over) and PostgreSQL are killed or held, nginx is reloaded,
-# connections are cut while people chat and bid on both.  The checker, which
-# also reads the database, finds no fault, and nobody had to start over.
+# the database takes over) and PostgreSQL are killed, held or slow, nginx is
+# reloaded, connections are cut while people chat and bid on both.  The checker,
+# which also reads the database, finds no fault, and nobody had to start over.
 #
 # CHAOS_SEED (1) and CHAOS_SECONDS (0: each action once) make a longer run.
 
@@ -33,10 +33,10 @@ $postgres->start;
 my @nginx = map { rtprop_nginx(
     workers => 2, server => RTProp::Chaos::server(),
     allow => [RTProp::Chaos::redis_lines(), RTProp::Chaos::postgres_lines()],
-    prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url . ';'
-              . ' rtprop_presence_lease 3s; rtprop_redis_failover 1s;'
+    prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url
+              . ' timeout=1s; rtprop_presence_lease 3s; rtprop_redis_failover 1s;'
               . ' rtprop_postgres "'
-              . $postgres->conninfo . '" migrate=on;') } 1, 2;
+              . $postgres->conninfo . '" timeout=1s migrate=on;') } 1, 2;
 
 my $chaos = RTProp::Chaos->new(instances => \@nginx,
                                seed => $ENV{CHAOS_SEED} || 1)->start;
@@ -47,6 +47,7 @@ my @done = $chaos->run([
     ['kill -9 Redis, its data lost' => sub { $redis->kill; $redis->wipe;
                                              $redis->start }],
     ['hold Redis' => sub { $chaos->hold($redis) }],
+    ['slow Redis' => sub { $chaos->limp($redis, 1) }],
     ['Redis away for long' => sub {
         $chaos->away($redis, sub { $chaos->cut(5) });
         $redis->start }],
@@ -57,6 +58,7 @@ my @done = $chaos->run([
     ['kill -9 PostgreSQL' => sub { $postgres->kill; $postgres->start }],
     ['restart PostgreSQL' => sub { $postgres->stop; $postgres->start }],
     ['hold PostgreSQL' => sub { $chaos->hold($postgres) }],
+    ['slow PostgreSQL' => sub { $chaos->limp($postgres, 2) }],
 ], $ENV{CHAOS_SECONDS});
 
 $chaos->stop;

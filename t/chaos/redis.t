@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Two nginx with a Redis between them that keeps its data: workers, instances
-# and Redis are killed or held, nginx is reloaded, connections are cut while
+# and Redis are killed, held or slow, nginx is reloaded, connections are cut while
 # people chat and bid on both; the history checker finds no fault, and nobody
 # had to start over.
 #
@@ -28,8 +28,8 @@ $redis->start;
 my @nginx = map { rtprop_nginx(
     workers => 2, server => RTProp::Chaos::server(),
     allow => [RTProp::Chaos::redis_lines()],
-    prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url . ';'
-              . ' rtprop_presence_lease 3s;') } 1, 2;
+    prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url
+              . ' timeout=1s; rtprop_presence_lease 3s;') } 1, 2;
 
 my $chaos = RTProp::Chaos->new(instances => \@nginx,
                                seed => $ENV{CHAOS_SEED} || 1)->start;
@@ -38,6 +38,7 @@ my @done = $chaos->run([
     $chaos->accidents, $chaos->deaths,
     ['kill -9 Redis' => sub { $redis->kill; $redis->start }],
     ['hold Redis' => sub { $chaos->hold($redis) }],
+    ['slow Redis' => sub { $chaos->limp($redis, 1) }],
 ], $ENV{CHAOS_SECONDS});
 
 $chaos->stop;

@@ -13,7 +13,7 @@ package RTProp::Chaos;
 #   my ($ok, $text) = $chaos->judge(anew => 0);
 #
 # An action is [name, sub]; the sub leaves everything running again, or on its
-# way; accidents(), deaths(), hold() and sever() give what clusters have.
+# way; accidents(), deaths(), hold(), limp() and sever() give what clusters have.
 # Between two actions the load must have got STEP more messages acknowledged, so
 # each of them is answered by a cluster that serves again.
 
@@ -27,6 +27,7 @@ use File::Temp;
 use IO::Select;
 use IPC::Open2;
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(time);
 
 use RTProp::HTTP;
@@ -119,6 +120,32 @@ sub hold {
 
     $self->until_healthy(0, @{$self->{instances}});
     $server->resume;
+}
+
+
+# A server is slow: it stands still for a moment, for longer than anybody waits
+# ($limit, in s), and so on, and goes on for a short while in between.  What it
+# was sent by those who gave up, it may do then.
+
+sub limp {
+    my ($self, $server, $limit) = @_;
+    my $pid = fork // croak "fork: $!";
+
+    if ($pid == 0) {
+        srand $self->{seed} + $self->{acked};
+
+        for my $least (0, $limit, 0, $limit, 0) {
+            $server->pause;
+            select undef, undef, undef, $least + rand $limit / 2;
+            $server->resume;
+            select undef, undef, undef, rand 0.3;
+        }
+
+        POSIX::_exit(0);
+    }
+
+    waitpid $pid, 0;
+    $self->until_healthy(1, @{$self->{instances}});
 }
 
 
