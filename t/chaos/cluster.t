@@ -34,7 +34,8 @@ my @nginx = map { rtprop_nginx(
     workers => 2, server => RTProp::Chaos::server(),
     allow => [RTProp::Chaos::redis_lines(), RTProp::Chaos::postgres_lines()],
     prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url
-              . ' timeout=1s; rtprop_presence_lease 3s; rtprop_redis_failover 1s;'
+              . ' timeout=1s; rtprop_presence_lease 3s;'
+              . ' rtprop_redis_failover 1s;'
               . ' rtprop_postgres "'
               . $postgres->conninfo . '" timeout=1s migrate=on;') } 1, 2;
 

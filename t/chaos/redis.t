@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
 # Two nginx with a Redis between them that keeps its data: workers, instances
-# and Redis are killed, held or slow, nginx is reloaded, connections are cut while
-# people chat and bid on both; the history checker finds no fault, and nobody
-# had to start over.
+# and Redis are killed, held or slow, nginx is reloaded, connections are cut
+# while people chat and bid on both; the history checker finds no fault, and
+# nobody had to start over.
 #
 # CHAOS_SEED (1) and CHAOS_SECONDS (0: each action once) make a longer run.
 

@@ -13,7 +13,8 @@ package RTProp::Chaos;
 #   my ($ok, $text) = $chaos->judge(anew => 0);
 #
 # An action is [name, sub]; the sub leaves everything running again, or on its
-# way; accidents(), deaths(), hold(), limp() and sever() give what clusters have.
+# way; accidents(), deaths(), hold(), limp() and sever() give what clusters
+# have.
 # Between two actions the load must have got STEP more messages acknowledged, so
 # each of them is answered by a cluster that serves again.
 
