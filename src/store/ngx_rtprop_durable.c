@@ -231,16 +231,16 @@ ngx_rtprop_durable_asked(ngx_rtprop_work_t *work)
 }
 
 
-/* Who joined while the database was away may have missed something. */
+/* Another database, or a restored one: what was heard says nothing there. */
 
 static void
 ngx_rtprop_durable_known(ngx_rtprop_durable_t *d, uint64_t epoch)
 {
-    ngx_uint_t                   loose;
+    ngx_uint_t                   other;
     ngx_queue_t                 *q, early;
     ngx_rtprop_durable_early_t  *e;
 
-    loose = epoch && (d->loose || (d->epoch && d->epoch != epoch));
+    other = epoch && d->epoch && d->epoch != epoch;
     d->epoch = epoch;
 
     ngx_queue_init(&early);
@@ -258,8 +258,7 @@ ngx_rtprop_durable_known(ngx_rtprop_durable_t *d, uint64_t epoch)
         e->run(e);
     }
 
-    if (loose) {
-        d->loose = 0;
+    if (other) {
         d->engine.handler->lost(d->hub);
     }
 }

@@ -281,8 +281,6 @@ ngx_rtprop_durable_history_late(ngx_event_t *ev)
 static void
 ngx_rtprop_durable_history_loose(ngx_rtprop_durable_reading_t *r)
 {
-    r->d->loose = 1;
-
     if (r->lazy) {
         r->op->epoch = 0;
         r->op->offset = 0;

@@ -81,7 +81,6 @@ struct ngx_rtprop_durable_s {
     unsigned                   asking:1;   /* for the epoch */
     unsigned                   watching:1;
     unsigned                   watch_again:1;
-    unsigned                   loose:1;    /* somebody joined without a place */
     unsigned                   rearm:1;    /* all jobs, the engine is back */
 };
 

@@ -26,7 +26,7 @@ if (!RTProp::Chaos->install) {
 
 my @allow = (RTProp::Chaos::redis_lines(), RTProp::Chaos::postgres_lines(),
              qr/refuses commands: /, qr/no node of the Redis cluster answers/,
-             qr/Sentinel/);
+             qr/is away: read-only replica/, qr/Sentinel/);
 
 
 sub one { $_[rand @_] }

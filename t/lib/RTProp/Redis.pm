@@ -189,11 +189,14 @@ sub spawn {
     my $dir = $self->dir;
     my $conf = "$dir/redis.conf";
 
-    # a Sentinel and a cluster's node write into theirs
-    if (!-e $conf || !$self->{started} || !$self->{sentinel}) {
+    # Sentinels write into theirs, and into that of who is promoted
+    my $text = $self->conf_text;
+
+    if ($text ne ($self->{written} // '')) {
         open my $fh, '>', $conf or croak "$conf: $!";
-        print {$fh} $self->conf_text;
+        print {$fh} $text;
         close $fh or croak "$conf: $!";
+        $self->{written} = $text;
     }
 
     my $pid = fork // croak "fork: $!";
