@@ -2,9 +2,10 @@
 
 # Two nginx with a Redis between them and a PostgreSQL behind: workers,
 # instances, Redis (with its data, and without; for a moment, or so long that
-# the database takes over) and PostgreSQL are killed, held or slow, nginx is
-# reloaded, connections are cut while people chat and bid on both.  The checker,
-# which also reads the database, finds no fault, and nobody had to start over.
+# the database takes over) and PostgreSQL are killed, held or slow, Redis is
+# full, nginx is reloaded, connections are cut while people chat and bid on
+# both.  The checker, which also reads the database, finds no fault, and nobody
+# had to start over.
 #
 # CHAOS_SEED (1) and CHAOS_SECONDS (0: each action once) make a longer run.
 
@@ -32,7 +33,8 @@ $postgres->start;
 
 my @nginx = map { rtprop_nginx(
     workers => 2, server => RTProp::Chaos::server(),
-    allow => [RTProp::Chaos::redis_lines(), RTProp::Chaos::postgres_lines()],
+    allow => [RTProp::Chaos::redis_lines(), RTProp::Chaos::postgres_lines(),
+              qr/refuses commands: out of memory /],
     prefix => 'rtprop_engine redis; rtprop_redis ' . $redis->url
               . ' timeout=1s; rtprop_presence_lease 3s;'
               . ' rtprop_redis_failover 1s;'
@@ -49,6 +51,15 @@ my @done = $chaos->run([
                                              $redis->start }],
     ['hold Redis' => sub { $chaos->hold($redis) }],
     ['slow Redis' => sub { $chaos->limp($redis, 1) }],
+    ['Redis is full' => sub {
+        $redis->call(qw(CONFIG SET maxmemory-policy noeviction));
+        $redis->call(qw(CONFIG SET maxmemory 1));
+        $chaos->until_healthy(0, @nginx);
+        $chaos->progress;
+        $chaos->cut(5);
+        $chaos->progress;
+        $redis->call(qw(CONFIG SET maxmemory 0));
+        $chaos->until_healthy(1, @nginx) }],
     ['Redis away for long' => sub {
         $chaos->away($redis, sub { $chaos->cut(5) });
         $redis->start }],
