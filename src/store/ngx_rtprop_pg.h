@@ -200,6 +200,9 @@ struct ngx_rtprop_store_s {
 
     ngx_event_t                recheck;   /* of unusable queries */
 
+    const char                *trouble;   /* the server's; NULL: none so far */
+    ngx_msec_t                 troubled;  /* when it had it */
+
     ngx_array_t                watchers;  /* ngx_rtprop_watcher_t * */
     ngx_array_t                channels;  /* ngx_rtprop_listen_t */
 
@@ -323,7 +326,10 @@ typedef enum {
 ngx_rtprop_fail_e ngx_rtprop_store_failure(ngx_rtprop_pg_t *pg,
     PGresult *error);
 
-/* Logs what the database says of the query, once. */
+/*
+ * Logs what the database says of the query; where it is in trouble as a whole
+ * (its disk is full), health says so for a while, and the log says it once.
+ */
 void ngx_rtprop_store_log_failure(ngx_rtprop_store_t *store, const char *query,
     PGresult *error);
 
@@ -358,6 +364,8 @@ ngx_int_t ngx_rtprop_store_lists(ngx_rtprop_pg_t *pg,
 
 #define NGX_RTPROP_PG_HOSTS     16        /* addresses, at most */
 #define NGX_RTPROP_PG_KEYWORDS  64
+
+#define NGX_RTPROP_STORE_TROUBLE  10000   /* ms that it is remembered */
 
 
 /* Counters; the table is in ngx_rtprop_store_stat.c. */

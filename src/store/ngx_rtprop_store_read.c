@@ -28,6 +28,8 @@ static void ngx_rtprop_read_failed(ngx_rtprop_store_t *store,
     ngx_rtprop_work_t *w, PGresult *error);
 static void ngx_rtprop_read_again(ngx_rtprop_store_t *store,
     ngx_rtprop_work_t *w);
+static ngx_uint_t ngx_rtprop_store_trouble(ngx_rtprop_store_t *store,
+    const char *state);
 
 
 void
@@ -337,6 +339,7 @@ ngx_rtprop_store_log_failure(ngx_rtprop_store_t *store, const char *query,
 {
     u_char       buf[256];
     ngx_str_t    line;
+    ngx_uint_t   level;
     const char  *state, *message;
 
     state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
@@ -353,8 +356,54 @@ ngx_rtprop_store_log_failure(ngx_rtprop_store_t *store, const char *query,
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, store->worker->log, 0,
+    level = ngx_rtprop_store_trouble(store, state);
+
+    ngx_log_error(level, store->worker->log, 0,
                   "rtprop: PostgreSQL refused %s%s: %V (%s)",
                   query ? "query " : "a transaction", query ? query : "",
                   &line, state);
+}
+
+
+/* Every statement may fail for it: it is told once.  Gives the log's level. */
+
+static ngx_uint_t
+ngx_rtprop_store_trouble(ngx_rtprop_store_t *store, const char *state)
+{
+    size_t       i;
+    ngx_uint_t   again;
+    const char  *trouble;
+
+    static const struct {
+        const char         *state;
+        const char         *text;
+    } troubles[] = {
+        { "53100", "disk full" },
+        { "53200", "out of memory" },
+        { "53", "out of resources" },
+        { "58", "system error" },
+        { NULL, NULL }
+    };
+
+    for (i = 0; troubles[i].state; i++) {
+        if (ngx_strncmp(state, troubles[i].state,
+                        ngx_strlen(troubles[i].state)) == 0)
+        {
+            break;
+        }
+    }
+
+    trouble = troubles[i].text;
+
+    if (trouble == NULL) {
+        return NGX_LOG_ERR;
+    }
+
+    again = store->trouble == trouble
+            && ngx_current_msec - store->troubled < NGX_RTPROP_STORE_TROUBLE;
+
+    store->trouble = trouble;
+    store->troubled = ngx_current_msec;
+
+    return again ? NGX_LOG_INFO : NGX_LOG_ERR;
 }

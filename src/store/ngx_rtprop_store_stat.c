@@ -126,5 +126,11 @@ ngx_rtprop_store_status(ngx_rtprop_store_t *store)
         }
     }
 
+    if (store->trouble
+        && ngx_current_msec - store->troubled < NGX_RTPROP_STORE_TROUBLE)
+    {
+        return store->trouble;
+    }
+
     return "ok";
 }

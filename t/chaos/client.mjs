@@ -10,7 +10,7 @@ const RETRY = new Set(['unavailable', 'rate_limited', 'internal', 'not_joined',
                        'conflict']);
 const MIN_DELAY = 50, MAX_DELAY = 1000;     /* ms before the next try */
 const ANSWER_TIME = 5000;                   /* ms until a command is repeated */
-const PATIENCE = 8;     /* refusals in a row, until another server is asked */
+const PATIENCE = 3000;                      /* ms of nothing but refusals */
 
 export class Client {
     #urls;
@@ -24,7 +24,7 @@ export class Client {
     #timer = null;
     #closed = false;
     #finishing = null;
-    #refusals = 0;              /* since the server last did what was asked */
+    #since = null;              /* then the server began to do nothing */
 
     constructor({ user, urls, at, channels, fact, random }) {
         this.user = user;
@@ -147,8 +147,14 @@ export class Client {
     }
 
     #impatient(code) {
-        if (code === 'unavailable' && ++this.#refusals === PATIENCE) {
-            this.#refusals = 0;
+        if (code !== 'unavailable') {
+            return;
+        }
+
+        this.#since ??= Date.now();
+
+        if (Date.now() - this.#since > PATIENCE) {
+            this.#since = null;
             this.#socket.terminate();
         }
     }
@@ -158,7 +164,7 @@ export class Client {
 
         clearTimeout(entry?.timer);
         this.#pending.delete(id);
-        this.#refusals = 0;
+        this.#since = null;
 
         return entry;
     }
