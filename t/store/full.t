@@ -37,7 +37,9 @@ for (['53100', 'disk full'], ['53200', 'out of memory'],
        "rc=-1 rows=0 retried=0 state=$code ", "$status: unavailable");
     is($store->call('/run?query=probe_fail&id=5'),
        "rc=-1 rows=0 retried=0 state=$code ", 'to read, too');
-    is($store->status, $status, 'which the status says');
+    # who listens may connect just now
+    is($store->wait_status(qr/^\Q$status\E$/, 8), $status,
+       'which the status says');
     is_deeply(told($code), [qw(error info)], 'and the log, once');
     like($store->call('/puts?from=1&n=10&value=v'), qr/^ok=10 /,
          'the rest goes on');
